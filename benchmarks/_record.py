@@ -27,7 +27,10 @@ from typing import Any
 HERE = pathlib.Path(__file__).parent
 PACKAGES = ("logloss", "numpy", "numba", "scipy", "pyarrow")
 # Named where they were imported.
-PEERS = ("duckdb", "pandas", "polars", "matplotlib", "mpmath", "dask", "distributed", "pyspark", "sklearn")
+PEERS = ("duckdb", "pandas", "polars", "matplotlib", "mpmath", "dask", "distributed", "pyspark", "sklearn", "sklearnex")
+PEERS += ("glum",)
+# Packages whose distribution has another name.
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "sklearnex": "scikit-learn-intelex"}
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 Figures = dict[str, Any]
@@ -81,7 +84,7 @@ def circumstances() -> dict[str, Any]:
     def git(*words: str) -> str:
         return subprocess.run(["git", *words], cwd=HERE.parent, capture_output=True, text=True).stdout.strip()
 
-    names = [*PACKAGES, *(name.replace("sklearn", "scikit-learn") for name in PEERS if name in sys.modules)]
+    names = [*PACKAGES, *(DISTRIBUTIONS.get(name, name) for name in PEERS if name in sys.modules)]
     return {
         "machine": {"processor": processor(), "cores": CORES},
         "commit": git("rev-parse", "--short", "HEAD") + ("+" if git("status", "--porcelain", "src") else ""),

@@ -1,20 +1,23 @@
-"""Training beside scikit-learn, all judged at the same gap to the optimum; certificate, true gap, loss on new rows.
+"""Training beside scikit-learn, scikit-learn-intelex and glum, each at its own tolerance and at the same gap.
 
-Three tables are drawn from a fixed seed: "plain", 100 independent standard normal columns, on which every solver is
-fast; "ordinary", neighbouring columns correlated by 0.9 and in units that differ by up to e^6, as in tables that are
-not standardised; "mixed", text with missing values, and weights. FOLDER contains public tables; absent ones are
-left out. The penalty is l2 = 1, scikit-learn's C = 1.
+Tables are drawn from a fixed seed: "plain", 100 independent standard normal columns, on which every solver is fast;
+"narrow" and "short", the same with 20 columns and all or a tenth of the rows; "ordinary", 100 columns and three tenths
+of the rows, neighbouring columns correlated by 0.9 and in units that differ by up to e^6, as in tables that are not
+standardised; "mixed", text with missing values, and weights. FOLDER contains public tables; absent ones are left out.
+The penalty is l2 = 1, scikit-learn's C = 1. `--only narrow` runs the tables whose name has this in it.
 
 The true gap is computed without our code: the gradient at our answer is summed in extended precision, and the gap is
-Newton's decrement there. Each peer is run with smaller and smaller tolerances until its relative gap is at most 1e-9,
-or its time is up; if it is reached, that setting and ours take turns. The loss on new rows is that of a fifth of the
-rows, held out at random. All may use all processors: ours as threads with one BLAS thread each, the peers through their
-own BLAS and OpenMP threads.
+Newton's decrement there. Each peer is run with its default tolerance, and then with smaller and smaller ones until its
+relative gap is at most 1e-9, or its time is up; both settings take turns with ours (`of_ours`: how many times our time
+they take). The loss on new rows is that of a fifth of the rows, held out at random. All may use all processors: ours as
+threads with one BLAS thread each, the peers through their own BLAS and OpenMP threads.
 """
 
 from __future__ import annotations
 
 import argparse
+import importlib
+import importlib.util
 import pathlib
 import statistics
 import time
@@ -35,7 +38,6 @@ import logloss
 
 L2, SEED, BLOCK = 1.0, 20251124, 1 << 14
 RELATIVE_GAP = 1e-9
-SOLVERS = ("lbfgs", "newton-cholesky")
 TOLERANCES = (1e-4, 1e-5, 1e-6, 1e-8, 1e-10, 1e-12)
 # Seconds that one peer may spend on finding its tolerance, and steps after which it stops.
 PATIENCE, MOST_STEPS = 30.0, 100
@@ -184,25 +186,64 @@ def judged(table: Table, rows: Any, point: Any, *, has_decrement: bool = False) 
     return float(total), 0.5 * float(slope @ np.linalg.lstsq(hessian, slope, rcond=1e-14)[0])
 
 
-def of_sklearn(table: Table, rows: Any, solver: str, tolerance: float) -> tuple[Any, int]:
-    """(The final point of a solver, its steps); its warnings are ignored, since its gap is measured."""
-    model = LogisticRegression(C=1 / L2, solver=solver, tol=tolerance, max_iter=MOST_STEPS)
+# The final point of a solver, intercept first, and its steps; None for the tolerance stands for its own.
+Solver = Callable[[Table, Any, float | None], tuple[Any, int]]
+
+
+def of_sklearn(solver: str, *, has_patch: bool = False) -> Solver:
+    """Of scikit-learn, or of scikit-learn-intelex in its place."""
+
+    def fit(table: Table, rows: Any, tolerance: float | None) -> tuple[Any, int]:
+        kind = importlib.import_module("sklearnex.linear_model").LogisticRegression if has_patch else LogisticRegression
+        options = {} if tolerance is None else {"tol": tolerance}
+        model = kind(C=1 / L2, solver=solver, max_iter=MOST_STEPS, **options)
+        # Warnings are ignored, since the gap is measured.
+        with warnings.catch_warnings(action="ignore"):
+            model.fit(rows, table.labels, sample_weight=table.weight)
+        return np.append(model.intercept_, model.coef_[0]), int(np.ravel(model.n_iter_)[0])
+
+    return fit
+
+
+def of_glum(table: Table, rows: Any, tolerance: float | None) -> tuple[Any, int]:
+    """Of glum, whose objective is per row."""
+    options = {} if tolerance is None else {"gradient_tol": tolerance}
+    weight = np.ones(len(table.labels)) if table.weight is None else table.weight
+    model = importlib.import_module("glum").GeneralizedLinearRegressor(
+        family="binomial", alpha=L2 / weight.sum(), l1_ratio=0, max_iter=MOST_STEPS, **options
+    )
     with warnings.catch_warnings(action="ignore"):
-        model.fit(rows, table.labels, sample_weight=table.weight)
-    return np.append(model.intercept_, model.coef_[0]), int(model.n_iter_[0])
+        model.fit(rows, table.labels.astype(float), sample_weight=weight)
+    return np.append(model.intercept_, model.coef_), int(model.n_iter_)
 
 
-def best_setting(table: Table, rows: Any, solver: str, least: float) -> Figures:
+# By name: the package that must be installed, whether sparse matrices are taken, the solver.
+PEERS: dict[str, tuple[str, bool, Solver]] = {
+    "lbfgs": ("sklearn", True, of_sklearn("lbfgs")),
+    "newton-cholesky": ("sklearn", False, of_sklearn("newton-cholesky")),
+    "newton-cg": ("sklearn", True, of_sklearn("newton-cg")),
+    "scikit-learn-intelex lbfgs": ("sklearnex", False, of_sklearn("lbfgs", has_patch=True)),
+    "glum": ("glum", False, of_glum),
+}
+
+
+def timed(table: Table, rows: Any, solver: Solver, tolerance: float | None, least: float) -> Figures:
+    """One run of a peer."""
+    began = time.perf_counter()
+    point, n_steps = solver(table, rows, tolerance)
+    seconds = time.perf_counter() - began
+    gap = (judged(table, rows, point)[0] - least) / least
+    return {"seconds": seconds, "steps": n_steps, "tolerance": tolerance or "its own", "relative_gap": gap}
+
+
+def best_setting(table: Table, rows: Any, solver: Solver, least: float) -> Figures:
     """The first tolerance with which a peer reaches the gap, or the last that was tried."""
     began = time.perf_counter()
     for tolerance in TOLERANCES:
-        start = time.perf_counter()
-        point, n_steps = of_sklearn(table, rows, solver, tolerance)
-        seconds = time.perf_counter() - start
-        gap = (judged(table, rows, point)[0] - least) / least
-        if gap <= RELATIVE_GAP or time.perf_counter() - began > PATIENCE:
+        line = timed(table, rows, solver, tolerance, least)
+        if line["relative_gap"] <= RELATIVE_GAP or time.perf_counter() - began > PATIENCE:
             break
-    return {"seconds": seconds, "steps": n_steps, "tolerance": tolerance, "relative_gap": gap}
+    return line
 
 
 def fitted(table: Table, l2: float) -> tuple[Figures, logloss.LogisticModel]:
@@ -224,28 +265,33 @@ def compared(name: str, table: Table, rounds: int) -> Lines:
     point = np.array([model.intercept, *model.coefficients.values()])
     own, left = judged(table, rows, point, has_decrement=True)
     work: dict[str, Callable[[], Any]] = {"logloss": table.fit}
-    peers: dict[str, Figures] = {}
-    # They take no offset, and one of them no sparse matrix.
-    solvers = (
-        () if table.offset is not None else ("lbfgs", "newton-cholesky")[: 1 if scipy.sparse.issparse(rows) else 2]
-    )
-    for solver in solvers:
-        line = peers[solver] = best_setting(table, rows, solver, own - left)
-        if line["relative_gap"] <= RELATIVE_GAP:
-            work[solver] = lambda solver=solver, line=line: of_sklearn(table, rows, solver, line["tolerance"])
+    lines: dict[str, tuple[Solver, Figures]] = {}
+    is_sparse = scipy.sparse.issparse(rows)
+    for peer, (package, takes_sparse, solver) in PEERS.items():
+        # None takes an offset.
+        if table.offset is not None or (is_sparse and not takes_sparse):
+            continue
+        if importlib.util.find_spec(package) is None:
+            print(f"  {name}, {peer}: left out, {package} is not installed")
+            continue
+        lines[f"{peer}, its own tolerance"] = solver, timed(table, rows, solver, None, own - left)
+        lines[peer] = solver, best_setting(table, rows, solver, own - left)
+    for peer, (solver, line) in lines.items():
+        tolerance = None if "its own" in peer else line["tolerance"]
+        # A peer at the same gap that does not come to it is not timed again.
+        if tolerance is None or line["relative_gap"] <= RELATIVE_GAP:
+            work[peer] = lambda solver=solver, tolerance=tolerance: solver(table, rows, tolerance)
     with warnings.catch_warnings(action="ignore"):
         seconds = turns(work, rounds, warm_up=0)
     figures |= {"seconds": statistics.median(seconds["logloss"]), "true_gap": left / len(table.labels)}
     yield name, figures
     if name != "lectures":
         yield f"{name}, no penalty", fitted(table, 0.0)[0]
-    for solver, line in peers.items():
-        if solver in work:
-            line |= {
-                "seconds": statistics.median(seconds[solver]),
-                "of_ours": ratio(seconds[solver], seconds["logloss"]),
-            }
-        yield f"{name}, {solver}", line
+    for peer, (_, line) in lines.items():
+        if peer in work:
+            of_ours = ratio(seconds[peer], seconds["logloss"])
+            line |= {"seconds": statistics.median(seconds[peer]), "of_ours": of_ours}
+        yield f"{name}, {peer}", line
     yield f"{name}, new rows", held_out(table)
 
 
@@ -261,7 +307,7 @@ def held_out(table: Table) -> Figures:
         figures = {"ours": logloss.log_loss(new.labels, y_logit=logits, sample_weight=new.weight)}
         if table.offset is None:
             names = list(model.coefficients)
-            point, _ = of_sklearn(old, matrix(old, names), "lbfgs", TOLERANCES[0])
+            point, _ = of_sklearn("lbfgs")(old, matrix(old, names), TOLERANCES[0])
             logits = matrix(new, names) @ point[1:] + point[0]
             figures["lbfgs"] = logloss.log_loss(new.labels, y_logit=logits, sample_weight=new.weight)
     return figures
@@ -269,9 +315,16 @@ def held_out(table: Table) -> Figures:
 
 def drawn(requested: argparse.Namespace) -> Lines:
     """The tables that are drawn."""
-    yield from compared("plain", plain(requested.rows), requested.rounds)
-    yield from compared("ordinary", plain(requested.rows, is_ordinary=True), requested.rounds)
-    yield from compared("mixed", mixed(requested.rows // 10), requested.rounds)
+    tables: dict[str, Callable[[], Table]] = {
+        "plain": lambda: plain(requested.rows),
+        "narrow": lambda: plain(requested.rows, n_columns=20),
+        "short": lambda: plain(requested.rows // 10, n_columns=20),
+        "ordinary": lambda: plain(requested.rows * 3 // 10, is_ordinary=True),
+        "mixed": lambda: mixed(requested.rows // 10),
+    }
+    for name, make in tables.items():
+        if requested.only in name:
+            yield from compared(name, make(), requested.rounds)
 
 
 def real(requested: argparse.Namespace) -> Lines:
@@ -279,6 +332,8 @@ def real(requested: argparse.Namespace) -> Lines:
     tables = {"adult": adult, "covtype": covtype, "KDD'99": kdd, "fertility": fertility}
     tables |= {"car insurance": car_insurance, "lectures": lectures, "higgs": higgs}
     for name, make in tables.items() if requested.folder else ():
+        if requested.only not in name:
+            continue
         try:
             table = make(requested.folder)
         except FileNotFoundError as error:
@@ -288,4 +343,4 @@ def real(requested: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    record(drawn, real, folder=True, rows=(100_000, 4000), rounds=(3, 1))
+    record(drawn, real, folder=True, has_only=True, rows=(1_000_000, 8000), rounds=(3, 1))

@@ -248,6 +248,15 @@ def general_row(w: float, y: float, forecast: Forecast) -> dict[str, Fraction]:
     }
 
 
+def weighted_losses_summed(losses: Floats, w: Floats, n: Sequence[int]) -> tuple[list[Fraction], list[int]]:
+    """Σ weight·loss, each product rounded to 53 bits wherever it lies, of finite losses, and Σ weight; rows, infinite ones."""
+    sums = [Fraction(0), Fraction(0)]
+    for loss, weight, count in zip(losses, w, n, strict=True):
+        sums[0] += count * to_53_bits(Fraction(float(weight)) * Fraction(0 if loss == math.inf else float(loss)))
+        sums[1] += count * Fraction(float(weight))
+    return sums, [sum(n), sum(count for loss, count in zip(losses, n, strict=True) if loss == math.inf)]
+
+
 def general_sums(
     y: Floats, forecasts: Sequence[Forecast], w: Floats, n: Sequence[int]
 ) -> tuple[dict[str, Fraction], list[int]]:
@@ -306,6 +315,76 @@ def logistic_rows(
         )
     losses, residuals, curvatures = zip(*rows, strict=True) if rows else ((), (), ())
     return list(losses), list(residuals), list(curvatures)
+
+
+def gather(columns: Sequence[Floats], centres: Floats, limits: Floats, gaps: Sequence[int]) -> list[list[float]]:
+    """Columns less their centres, cut off; that of what lacks, NaN, is 1 at the place that `gaps` names."""
+    found: list[list[float]] = [[0.0] * len(columns[0]) for _ in gaps]
+    own = iter(columns)
+    for j in (j for j in range(len(gaps)) if j not in gaps):
+        for i, value in enumerate(next(own)):
+            is_gap = math.isnan(value) and gaps[j] >= 0
+            found[j][i] = 0.0 if is_gap else max(-limits[j], min(float(value) - centres[j], limits[j]))
+            if gaps[j] >= 0:
+                found[gaps[j]][i] = float(is_gap)
+    return found
+
+
+class FoldedRows(NamedTuple):
+    """What a pass finds of each row, and its sums: times 1 and each number, exactly."""
+
+    residuals: list[float]
+    curvatures: list[float]
+    terms: list[float]
+    logits: list[float]
+    loss: Fraction
+    sums: list[list[Fraction]]
+    hessian: list[list[Fraction]]
+
+
+def fold_rows(
+    rows: Sequence[Floats], at: Floats, y: Floats, mass: Floats | None, before: Sequence[tuple[float, float]]
+) -> FoldedRows:
+    logits, terms = [], []
+    for row, (logit, size) in zip(rows, before, strict=True):
+        products = [Fraction(a) * Fraction(x) for a, x in zip(at[1:], row, strict=True)]
+        logits.append(float(Fraction(logit) + sum(products)))
+        terms.append(float(Fraction(size) + sum(map(abs, products))))
+    losses, residuals, curvatures = logistic_rows(y, logits, mass, None)
+    signed = [[Fraction(1), *map(Fraction, row)] for row in rows]
+    sizes = [list(map(abs, row)) for row in signed]
+    factors = [
+        (residuals, signed),
+        (curvatures, signed),
+        (list(map(abs, residuals)), sizes),
+        ([c * t for c, t in zip(curvatures, terms, strict=True)], sizes),
+    ]
+    sums = [
+        [sum((Fraction(f) * row[j] for f, row in zip(own, x, strict=True)), Fraction(0)) for j in range(len(at))]
+        for own, x in factors
+    ]
+    hessian = [
+        [
+            sum((Fraction(c) * x[1 + j] * x[1 + k] for c, x in zip(curvatures, signed, strict=True)), Fraction(0))
+            for k in range(len(at) - 1)
+        ]
+        for j in range(len(at) - 1)
+    ]
+    loss = sum(map(Fraction, losses), Fraction(0))
+    return FoldedRows(residuals, curvatures, terms, logits, loss, sums, hessian)
+
+
+def fold_ranges(columns: Sequence[Floats], w: Floats) -> list[tuple[float, float, int, Fraction, Fraction, Fraction]]:
+    """(Least, greatest, how many lack, weight, sum, Σ w(x − mean)²) of each column."""
+    found = []
+    for column in columns:
+        own = [(Fraction(x), Fraction(weight)) for x, weight in zip(column, w, strict=True) if not math.isnan(x)]
+        weight, total = sum((v for _, v in own), Fraction(0)), sum((x * v for x, v in own), Fraction(0))
+        squares = sum((v * (x - total / weight) ** 2 for x, v in own), Fraction(0)) if weight else Fraction(0)
+        ends = [float(x) for x, _ in own] or [math.inf, -math.inf]
+        low, high = (min(ends), max(ends)) if own else (math.inf, -math.inf)
+        found.append((low, high, len(column) - len(own), weight, total, squares))
+    return found
 
 
 def pool_adjacent_violators(ones: Sequence[int], rows: Sequence[int]) -> list[tuple[int, int]]:
@@ -696,3 +775,72 @@ def cross_tab(a: Sequence[int], b: Sequence[int], c: Floats, shape: tuple[int, i
         [math.fsum(weight for i, j, weight in pairs if (i, j) == (row, column)) for column in range(shape[1])]
         for row in range(shape[0])
     ]
+
+
+# Fits of small tables.
+
+
+def lost_share(diagonal: Floats, deviations: Floats, n_additions: int) -> Fraction:
+    trace = sum((Fraction(a) * Fraction(b) ** 2 for a, b in zip(diagonal, deviations, strict=True)), Fraction(0))
+    return len(diagonal) * (n_additions + 8) * Fraction(1, 2**53) * trace
+
+
+def bound_of(sums: Any, at_point: Any, scalars: Any, counts: Any, proofs: Any) -> Any:
+    """In 50 digits, by the formulas of docs/certificate.md as they stand there."""
+    import mpmath
+
+    with mpmath.mp.workdps(50):
+        number = mpmath.mpf
+        gradient, solved, deviations, of_loss, curvature, residual_sizes, logit_sizes = (
+            [number(float(each)) for each in values] for values in sums
+        )
+        penalty, at = ([number(float(each)) for each in values] for values in at_point)
+        reach, drift, lost, objective = map(number, scalars)
+        (n_rows, n_terms), (has_hessian, is_penalised, fit_intercept) = counts, proofs
+        unit = number(2) ** -53
+        error = [
+            unit * ((2048 + n_rows // 2048 + 1 + 8) * a + 2 * (n_terms + 4) * b)
+            for a, b in zip(residual_sizes, logit_sizes, strict=True)
+        ]
+        bounds = []
+        if has_hessian and drift < 1 and lost < 1:
+            grown = mpmath.exp(drift / 2) / mpmath.sqrt(1 - lost)
+            squared = sum(a * b for a, b in zip(gradient, solved, strict=True))
+            nu = grown * (mpmath.sqrt(squared) + sum(a * b for a, b in zip(error, deviations, strict=True)))
+            u = nu * grown * reach
+            if u < 1:
+                bounds.append(((1 - u) * mpmath.log(1 - u) + u) / (grown * reach) ** 2 if u else number(0))
+        if is_penalised:
+            first, shift, least = (1, -of_loss[0] / curvature[0], number(0)) if fit_intercept else (0, number(0), 0)
+            most = (abs(of_loss[0]) + error[0]) / curvature[0] if fit_intercept else 0
+            for j in range(first, len(of_loss)):
+                rest = abs(of_loss[j] + penalty[j] * at[j] + shift * curvature[j]) + error[j]
+                rest += error[0] / curvature[0] * abs(curvature[j]) if fit_intercept else 0
+                least += rest**2 / (2 * penalty[j])
+            if most <= 1:
+                bounds.append(least + (most**2 * curvature[0] if fit_intercept else 0))
+        return min([*bounds, objective]) + 2 * unit * objective if bounds else mpmath.inf
+
+
+def newton_passes(x: Any, y: Any, mass: Any, offsets: Any, penalty: Any, start: Any, n_passes: int) -> list[Any]:
+    """The points of so many passes, with a 1 as the first of each row."""
+    import numpy as np
+
+    points = [np.asarray(start, dtype=float)]
+    for _ in range(n_passes - 1):
+        one = 1 / (1 + np.exp(-(x @ points[-1] + offsets)))
+        slope = x.T @ (mass * (one - y)) + penalty * points[-1]
+        hessian = (x.T * (mass * one * (1 - one))) @ x + np.diag(penalty)
+        points.append(points[-1] - np.linalg.solve(hessian, slope))
+    return points
+
+
+def left_out_moves(x: Any, y: Any, weights: Any, counts: Any, offsets: Any, penalty: Any, at: Any) -> list[float]:
+    """By how much the log-odds of each row move where one of the rows that it stands for is left out."""
+    moves = []
+    for i in range(len(y)):
+        mass = weights * counts
+        mass[i] -= weights[i]
+        point = newton_passes(x, y, mass, offsets, penalty, at, 30)[-1]
+        moves.append(float(x[i] @ (point - at)))
+    return moves

@@ -73,6 +73,20 @@ def test_losses_summed_notice_each_wrong_value(role, value, place):
         is_read = role in ("y", "p" if z is None else "z")
         p = arrays["p"] if z is None else z
         assert counted_losses.losses_summed(arrays["y"], p, None, z, limbs, tally) != is_read
+    limbs, tally = exact.new_limbs(1), np.zeros(3, np.int64)
+    ones, zeros = np.full(1000, 0.5), arrays["p"]
+    assert counted_losses.losses_summed(arrays["y"], ones, zeros, None, limbs, tally) == (role == "z")
+
+
+def test_losses_summed_notice_pairs_that_do_not_add_up():
+    ones, zeros = np.full(1000, 0.25), np.full(1000, 0.75)
+    for place, more in ((0, 1.1e-6), (511, -1.1e-6), (512, 0.25), (999, -0.75)):
+        off = zeros.copy()
+        off[place] += more
+        limbs, tally = exact.new_limbs(1), np.zeros(3, np.int64)
+        assert not counted_losses.losses_summed(np.ones(1000), ones, off, None, limbs, tally)
+        off[place] = 0.75 + 0.9e-6
+        assert counted_losses.losses_summed(np.ones(1000), ones, off, None, limbs, tally)
 
 
 @given(st.lists(st.floats(0, allow_nan=False) | st.just(np.inf), max_size=20))

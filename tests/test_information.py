@@ -222,6 +222,8 @@ def test_the_type_of_the_labels_changes_no_bit(dtype):
     labels = table.y_true.astype(dtype)
     assert log_loss(labels, table.y_proba) == expected
     assert log_loss(np.repeat(labels, 2)[::2], np.repeat(table.y_proba, 2)[::2]) == expected
+    pair = np.column_stack([1 - table.y_proba, table.y_proba])
+    assert log_loss(labels, pair) == log_loss(labels, np.asfortranarray(pair)) == log_loss(labels, [*map(list, pair)])
     # Labels of −1 and 1 are read again as such.
     if np.dtype(dtype).kind not in "bu":
         assert log_loss(labels * 2 - 1, table.y_proba) == expected
@@ -241,6 +243,11 @@ def test_rows_of_every_part_are_looked_at():
     with pytest.raises(DataError, match=r"`y_logit` must hold a value; row 1,099,999 has none"):
         log_loss(y, y_logit=np.where(p == 1.2, np.nan, p))
     p[-1] = 0.5
+    pair = np.column_stack([p, p])
+    assert log_loss(y, pair) == math.log(2)
+    pair[-1, 0] += 2e-6
+    with pytest.raises(DataError, match=r"must add up to 1 within 1e-6; row 1,099,999 has 0.5"):
+        log_loss(y, pair)
     y[-1] = 0.25
     assert log_loss(y, p) == log_loss(y, p, sample_weight=np.ones(n))
     y[-1] = -1

@@ -355,13 +355,11 @@ def test_a_warm_start_and_an_old_hessian_end_at_the_same_answer(l2, monkeypatch)
     for room, name, value in [
         (recipe, "LARGE_TABLE", 100),
         (recipe, "SAMPLE_SHARE", 0.3),
-        (recipe, "LARGE", 1),
         (problem, "EXPENSIVE_PASS", 0),
         (problem, "FEW_COEFFICIENTS", 0),
     ]:
         monkeypatch.setattr(room, name, value)
     model = through_origin(features, labels, l2=l2)
-    assert model.design.in_place
     assert model.passes[0].log_loss < plain.passes[0].log_loss - 0.05
     assert gaps_of(model, features, labels, np.ones(400), l2)[-1] < 1e-12
     assert values_of(model) == pytest.approx(values_of(plain), abs=1e-5)

@@ -440,7 +440,7 @@ def rewritten(path, **changes):
         ({"passes": [[1.0]]}, "an object in passes: 1"),
         ({"certificate": [None]}, "an object in certificate"),
         (
-            {"design": {"in_place": False, "fit_intercept": True, "terms": [{"kind": "magic"}]}},
+            {"design": {"fit_intercept": True, "terms": [{"kind": "magic"}]}},
             "numbers or category in design: terms: 1: kind",
         ),
         ({"intercept": "many"}, """a number in intercept; got "many\""""),

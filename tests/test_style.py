@@ -40,7 +40,6 @@ information | answers
 onepass.engines
 onepass.run
 onepass.summaries
-onepass.kernels
 data.forecasters
 data.binding
 data.request
@@ -49,6 +48,7 @@ data.terms
 data.columns
 data.arrow | data.block
 data.checks
+onepass.kernels
 data.keys
 data.rows
 data.values

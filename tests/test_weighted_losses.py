@@ -47,6 +47,21 @@ def general_found(limbs) -> dict[str, Fraction]:
 GENERAL_KINDS = ("weighted", "soft", "soft weighted", "soft counts")
 
 
+@given(tables((*GENERAL_KINDS, "hard", "pair", "everything")))
+def test_weighted_losses_summed_equal_their_twin(table):
+    table = taking_part(table)
+    limbs, tally = exact.new_limbs(2), np.zeros(2, np.int64)
+    weight = ones(table) if table.sample_weight is None else table.sample_weight
+    weighted_losses.weighted_losses_summed(
+        table.y_true, *forecast_of(table), table.sample_weight, table.counts, limbs, tally
+    )
+    costs = np.empty(table.n_rows)
+    losses.soft_surprisals(table.y_true, *forecast_of(table), costs)
+    expected, expected_tally = reference.weighted_losses_summed(costs, weight.tolist(), counts_of(table))
+    assert [fraction_of(limb) for limb in limbs] == expected
+    assert tally.tolist() == expected_tally
+
+
 @given(tables(GENERAL_KINDS))
 def test_general_sums_equal_their_twin(table):
     table = taking_part(table)

@@ -96,8 +96,8 @@ def log_loss(
     >>> log_loss([1, 1], [1.0, 0.0])
     inf
     """
-    from logloss.onepass.run import judged, map_and_merge, walk
-    from logloss.onepass.summaries import LossSum, LossSummary
+    from logloss.onepass.run import judged, map_and_merge
+    from logloss.onepass.summaries import LossSum
 
     nats = unit_in_nats(unit)
     requested = RowOptions(
@@ -109,12 +109,9 @@ def log_loss(
         missing=missing,
     )
     source, roles = bind(y_true, requested)
-    if roles.sample_weight is None and roles.counts is None:
-        parts = source.parts(roles.columns, roles.keys)
-        summary = map_and_merge([UncheckedPart(part, roles) for part in parts], LossSum())
-        if not summary.is_soft:
-            return float(judged(summary, source, roles).log_loss / nats)
-    return float(walk(source, roles, LossSummary()).log_loss / nats)
+    parts = source.parts(roles.columns, roles.keys)
+    summary = map_and_merge([UncheckedPart(part, roles) for part in parts], LossSum())
+    return float(judged(summary, source, roles).log_loss / nats)
 
 
 @described

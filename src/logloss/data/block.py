@@ -61,7 +61,7 @@ class Block:
     def row(self, index: int) -> int:
         return self.first_row + (index if self.rows is None else int(self.rows[index]))
 
-    def taken(self, chosen: Array) -> Block:
+    def taken(self, chosen: Array | slice) -> Block:
         """Some of its rows; what was left out before stays counted with the whole."""
         names = ("y_true", "y_proba", "y_proba_of_zero", "y_logit", "sample_weight", "counts", "offset")
         arrays: dict[str, Any] = {name: _frozen(_take(getattr(self, name), chosen)) for name in names}
@@ -72,7 +72,7 @@ class Block:
         forecasts = tuple((_take(p, chosen), _take(q, chosen), _take(z, chosen)) for p, q, z in self.forecasts)
         order = None if self.order is None else self.order.taken(chosen)
         columns["keep"] = tuple((name, column.taken(chosen)) for name, column in self.keep)
-        rows = np.flatnonzero(chosen) if self.rows is None else self.rows[chosen]
+        rows = np.arange(self.n_rows)[chosen] if self.rows is None else self.rows[chosen]
         own: dict[str, Any] = {"forecasts": tuple(map(_frozen_forecast, forecasts)), "order": order, "rows": rows}
         return replace(self, **arrays, **columns, **own, n_dropped=0, unlabelled=None)
 
@@ -137,13 +137,15 @@ class Unchecked:
     def arrays(self) -> tuple[Array, Array, Array | None, Array | None] | None:
         """Labels, P(1), P(0) and logits as they stand; None where a block must be made of them first."""
         roles = self.roles
-        if roles.label_test is not None or roles.pos_label is not None or roles.y_proba_of_zero is not None:
+        if roles.label_test is not None or roles.pos_label is not None or roles.sample_weight or roles.counts:
             return None
         labels = _plain(self.rows.columns[roles.y_true], PLAIN_LABELS)
-        forecast = _plain(self.rows.columns[roles.forecast], PLAIN_FORECASTS) if roles.forecast is not None else None
-        if labels is None or forecast is None:
+        named = [name for name in (roles.forecast, roles.y_proba_of_zero) if name is not None]
+        forecasts = [_plain(self.rows.columns[name], PLAIN_FORECASTS) for name in named]
+        if labels is None or any(each is None for each in forecasts) or not labels.flags.c_contiguous:
             return None
-        return labels, forecast, None, None if roles.y_logit is None else forecast
+        one, zero = (*forecasts, None)[:2]
+        return labels, one, zero, None if roles.y_logit is None else one  # type: ignore[return-value]
 
     def checked(self) -> Block:
         """The block of them."""
@@ -151,14 +153,14 @@ class Unchecked:
 
 
 def _plain(column: Column, types: tuple[str, ...]) -> Array | None:
-    """The values of a column, where they are one run of numbers of one of these types and none is known to lack."""
+    """The values of a column, where they are numbers of one of these types and none is known to lack."""
     values = column.values.view(np.uint8) if column.values.dtype == np.bool_ else column.values
-    is_whole = column.categories is None and column.missing is None and values.ndim == 1 and values.flags.c_contiguous
+    is_plain = column.categories is None and column.missing is None and values.ndim == 1
     is_known = values.dtype.name in types and values.dtype.isnative and values.flags.aligned
-    return read_only(values) if is_whole and is_known else None
+    return read_only(values) if is_plain and is_known else None
 
 
-def _take(values: Array | None, kept: Array) -> Array | None:
+def _take(values: Array | None, kept: Array | slice) -> Array | None:
     return None if values is None else values[kept]
 
 

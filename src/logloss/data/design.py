@@ -10,6 +10,7 @@ import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -19,7 +20,11 @@ from logloss.data.terms import OUTLYING, Category, Numbers, Term, codes_in
 from logloss.errors import DataError
 from logloss.text import printable
 
-# Rows of one piece of a pass: with 100 features it is 1.6 MB, which stays in the cache between its products.
+if TYPE_CHECKING:
+    from logloss.onepass.kernels.dense_rows import NumberTable
+
+# Rows of one piece of a pass: with 100 features it is 1.6 MB, which stays in the cache between its products. The
+# certificate counts as many additions, and one for each piece; the kernel of the numbers has fewer.
 PIECE_ROWS = 2048
 # A row this near to a plane lies in it, where features are at most 1 and so are the coefficients of the plane.
 TOUCHING = 1e-9
@@ -30,12 +35,11 @@ class Design:
     """The recipe: terms in the order of the table's columns.
 
     Coefficients lie in one vector: the intercept, all numbers, then all levels of each category; those of references
-    stay 0 and `free` leaves them out. `in_place`: a matrix is read where it stands, without a copy. `fit_intercept`:
-    whether there is an intercept; without one its place in the vector stays 0, and the centre of all numbers is 0.
+    stay 0 and `free` leaves them out. `fit_intercept`: whether there is an intercept; without one its place in the
+    vector stays 0, and the centre of all numbers is 0.
     """
 
     terms: tuple[Term, ...]
-    in_place: bool = False
     fit_intercept: bool = True
 
     @cached_property
@@ -88,6 +92,21 @@ class Design:
         return np.concatenate([[1.0], dense, np.ones(self.width - 1 - self.n_dense)])
 
     @cached_property
+    def limits(self) -> Array:
+        """The size at which each number less its centre is cut off, shape (n_dense,)."""
+        return self._of_numbers([term.limit * term.scale for term in self.numbers], math.inf)
+
+    @cached_property
+    def gaps(self) -> Array:
+        """The place, among the numbers, of what is 1 where a number holds nothing, shape (n_dense,); −1 without one."""
+        gaps, start = np.full(self.n_dense, -1), 0
+        for term in self.numbers:
+            stop = start + len(term.names)
+            gaps[start + np.flatnonzero(term.lacks)] = stop + np.arange(term.n_lacking)
+            start = stop + term.n_lacking
+        return gaps
+
+    @cached_property
     def has_outliers(self) -> bool:
         """Whether a number can be much larger than its scale."""
         return bool((self.largest > OUTLYING / 2).any())
@@ -108,7 +127,7 @@ class Design:
     def cut_off(self, limit: float) -> Design:
         """The same design with numbers cut off at so many scales from their centres."""
         terms = (replace(term, limit=limit) if isinstance(term, Numbers) else term for term in self.terms)
-        return replace(self, terms=tuple(terms), in_place=False)
+        return replace(self, terms=tuple(terms))
 
     def _of_numbers(self, parts: Sequence[Array], of_lacking: float) -> Array:
         filled = [
@@ -236,6 +255,33 @@ class Design:
         return Coded(self, tuple(dense), tuple(codes), strange)
 
 
+def readable(values: Array) -> Array:
+    """The same numbers as float32 or float64, at whole steps from each other, none of them backwards."""
+    if values.dtype not in (np.float32, np.float64):
+        return values.astype(np.float64)
+    is_regular = values.flags.aligned and all(step >= 0 and step % values.itemsize == 0 for step in values.strides)
+    return values if is_regular else np.ascontiguousarray(values)
+
+
+def table_of(arrays: Sequence[Array], centres: Array, limits: Array, gaps: Array) -> NumberTable:
+    """Where the numbers of `readable` arrays are, columns or matrices; valid as long as the arrays are."""
+    from logloss.onepass.kernels.dense_rows import NumberTable
+
+    wide = [values if values.ndim == 2 else values[:, None] for values in arrays]
+    steps = np.array([values.strides for values in wide], np.int64).reshape(-1, 2)
+    sizes = np.array([values.itemsize for values in wide], np.int64)
+    return NumberTable(
+        np.array([values.ctypes.data for values in wide], np.int64),
+        steps[:, 0] // sizes,
+        steps[:, 1] // sizes,
+        np.array([values.shape[1] for values in wide], np.int64),
+        sizes == np.dtype(np.float32).itemsize,
+        centres,
+        limits,
+        gaps,
+    )
+
+
 @dataclass(frozen=True)
 class Coded:
     """Some rows: numbers as they stand, and the level of each category; a strange level has the number after the last.
@@ -248,48 +294,40 @@ class Coded:
     codes: tuple[Array, ...]
     strange: Mapping[str, int]
 
-    def piece(self, start: int, stop: int) -> Array:
-        """The numbers of some rows less their centre, shape (n_rows, n_dense), float64. Cost: one copy, or none."""
-        design = self.design
-        if design.in_place:
-            return self.dense[0][start:stop]
-        is_matrix = len(self.dense) == 1 and self.dense[0].ndim == 2
-        piece = np.empty((stop - start, design.n_dense), order="C" if is_matrix else "F")
-        at = 0
-        for term, values in zip(design.numbers, self.dense, strict=True):
-            if values.ndim == 1 and not term.lacks and term.limit == math.inf:
-                # Not one subtraction that widens as it goes: it would pass through a small buffer (half as fast).
-                piece[:, at] = values[start:stop]
-                piece[:, at] -= term.centre[0]
-                at += 1
-                continue
-            width = len(term.names)
-            part = values[start:stop] if values.ndim == 2 else values[start:stop, None]
-            own = piece[:, at : at + width]
-            np.subtract(part, term.centre, out=own, dtype=np.float64)
-            if term.limit < math.inf:
-                np.clip(own, -term.limit * term.scale, term.limit * term.scale, out=own)
-            at += width
-            if not term.lacks:
-                continue
-            for j in np.flatnonzero(term.lacks):
-                lacking = np.isnan(part[:, j])
-                piece[lacking, at - width + j] = 0.0
-                piece[:, at + sum(term.lacks[:j])] = lacking
-            at += term.n_lacking
-        return piece
+    @cached_property
+    def _arrays(self) -> tuple[Array, ...]:
+        """The numbers as float32 or float64 whose addresses a kernel can read from."""
+        return tuple(map(readable, self.dense))
 
-    def logits(self, coefficients: Array, start: int, stop: int, piece: Array | None = None) -> Array:
-        """Log-odds of some rows, on numbers less their centre; coefficients of shape (width,) or (width, n_points)."""
-        n_dense = self.design.n_dense
-        piece = self.piece(start, stop) if piece is None else piece
-        logits = piece @ coefficients[1 : 1 + n_dense]
-        logits += coefficients[0]
+    @cached_property
+    def table(self) -> NumberTable:
+        """Where the numbers are, as the kernels take it; valid as long as this object is."""
+        return table_of(self._arrays, self.design.centre, self.design.limits, self.design.gaps)
+
+    def piece(self, start: int, stop: int) -> Array:
+        """The numbers of some rows less their centre, shape (n_rows, n_dense), column-major. Cost: one copy."""
+        from logloss.onepass.kernels.dense_rows import gather
+
+        piece = np.empty((self.design.n_dense, stop - start))
+        if piece.size:
+            gather(self.table, start, stop - start, piece.reshape(-1), stop - start)
+        return piece.T
+
+    def before_numbers(self, coefficients: Array, start: int, stop: int) -> Array:
+        """What log-odds are without the numbers: intercept and levels; coefficients as of `logits`."""
+        logits: Array = np.zeros((stop - start, *coefficients.shape[1:])) + coefficients[0]
         for span, term, codes in zip(self.design.spans, self.design.categories, self.codes, strict=True):
             own = coefficients[span]
             # A strange level is worth what the levels of training were on average.
             usual = np.average(own, axis=0, weights=term.weights) if self.strange else 0.0 * own[0]
             logits += np.concatenate([own, np.asarray(usual)[None]])[codes[start:stop]]
+        return logits
+
+    def logits(self, coefficients: Array, start: int, stop: int, piece: Array | None = None) -> Array:
+        """Log-odds of some rows, on numbers less their centre; coefficients of shape (width,) or (width, n_points)."""
+        n_dense = self.design.n_dense
+        piece = self.piece(start, stop) if piece is None else piece
+        logits: Array = self.before_numbers(coefficients, start, stop) + piece @ coefficients[1 : 1 + n_dense]
         return logits
 
     def as_found(self, start: int, stop: int) -> Array:

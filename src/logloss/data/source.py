@@ -6,6 +6,7 @@ import os
 from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from operator import attrgetter
 from typing import TYPE_CHECKING, Any, Protocol, TypeGuard, runtime_checkable
 
@@ -18,8 +19,10 @@ from logloss.text import printable
 if TYPE_CHECKING:
     import pandas as pd
 
-# Values of a matrix handed out together: 4 MB of float64.
-MATRIX_VALUES = 1 << 19
+# Values of a matrix handed out together: 16 MB of float64.
+MATRIX_VALUES = 1 << 21
+# Values of features whose checked form is kept between walks: 256 MB, where columns are not floats and so are copied.
+MOST_KEPT_VALUES = 1 << 25
 
 
 @runtime_checkable
@@ -194,6 +197,50 @@ class SourceAround:
         return self.source.parts(columns, texts)
 
 
+class KeptPart:
+    """A part of rows in memory, whose blocks are kept once they were checked."""
+
+    def __init__(self, part: BlockPart) -> None:
+        self.part = part
+        self._checked: tuple[Block, ...] | None = None
+
+    def blocks(self) -> Iterator[Block]:
+        if self._checked is None:
+            self._checked = tuple(self.part.blocks())
+        return iter(self._checked)
+
+
+class KeptSource(SourceAround):
+    """A table in memory that a fit reads repeatedly: its rows are checked in the first walk only."""
+
+    def __init__(self, source: Source) -> None:
+        super().__init__(source)
+        self._changing: tuple[tuple[str, ...], ...] | None = None
+        self._parts: list[KeptPart] = []
+
+    def kept_parts(self, roles: Roles) -> list[KeptPart]:
+        """Its parts; of the roles only these change during a fit."""
+        changing = (roles.by, roles.categories)
+        if self._changing != changing:
+            self._changing, self._parts = changing, [KeptPart(part) for part in block_parts(self.source, roles)]
+        return self._parts
+
+    def kept_blocks(self, roles: Roles) -> list[Block]:
+        """All its blocks."""
+        return list(chain.from_iterable(map(KeptPart.blocks, self.kept_parts(roles))))
+
+
+def kept_if_small(source: Source, n_features: int) -> Source:
+    """A source whose blocks are kept, where its rows are in memory and what checks may copy of them is small."""
+    n_rows = source.n_rows if hasattr(source, "column") else None
+    return source if n_rows is None or n_rows * n_features > MOST_KEPT_VALUES else KeptSource(source)
+
+
+def block_parts(source: Source, roles: Roles) -> list[BlockPart]:
+    """The parts of a source that check rows as they are read."""
+    return [BlockPart(part, roles, number) for number, part in enumerate(source.parts(roles.columns, roles.keys))]
+
+
 def array_source(arrays: Mapping[str, Any]) -> MemorySource:
     """A source of arrays, one for each column; all must have the same number of rows."""
     columns: dict[str, Column] = {}
@@ -283,7 +330,8 @@ def is_paths(table: Any) -> TypeGuard[str | os.PathLike[str] | Sequence[str | os
 
 def as_source(table: Any, *, header: bool = True) -> Source:
     """The source that a table becomes: a path, list, glob or folder, a data frame, an Arrow table, a dict of arrays."""
-    if isinstance(table, Source):
+    # First what most tables are: a look at every attribute of the protocol takes longer than a small walk.
+    if type(table) is MemorySource or isinstance(table, SourceAround | Source):
         return table
     if is_paths(table):
         from logloss.data.arrow import open_files

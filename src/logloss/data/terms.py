@@ -20,8 +20,6 @@ from logloss.text import listed, printable, value_text
 MOST_REMEMBERED = 10_000
 # Squares of the spread of a feature must be numbers.
 LARGEST_SPREAD = 1e100
-# A matrix of so many values is read where it stands, if none of its columns lies farther from 0 than so many spreads.
-LARGE, FAR = 1 << 20, 4.0
 # A column has outliers where its largest deviation is so many times a typical one: then the typical one is its unit, or
 # all other rows would differ by less than rounding leaves of them.
 OUTLYING = 2.0**13
@@ -203,10 +201,9 @@ def numbers_of(
     typical: tuple[Array, Array],
     sds: Array,
     *,
-    in_place: bool,
     fit_intercept: bool = True,
 ) -> Numbers:
-    """The term of a column whose values have these means and ranges; in place, and without an intercept, not centred.
+    """The term of a column whose values have these means and ranges; without an intercept not centred.
 
     typical: the median of each, and a typical deviation from it (0 where none is known), which are centre and scale
     of a column with outliers. A mean of theirs would be far from all rows, and the largest deviation far too large.
@@ -215,11 +212,10 @@ def numbers_of(
     middles, deviations = typical
     with np.errstate(over="ignore", invalid="ignore"):
         widest = np.maximum(highs - middles, middles - lows)
-    is_outlying = (deviations > 0) & (widest > OUTLYING * deviations) & (not in_place)
+    is_outlying = (deviations > 0) & (widest > OUTLYING * deviations)
     # The mean of a constant may be another float: what is left would be a column of rounding.
     means = np.where(lows == highs, lows, means)
-    is_centred = fit_intercept and not in_place
-    centre = np.where(is_outlying, middles, means) if is_centred else np.zeros(len(means))
+    centre = np.where(is_outlying, middles, means) if fit_intercept else np.zeros(len(means))
     with np.errstate(over="ignore", invalid="ignore"):
         spread = np.maximum(highs - centre, centre - lows)
     scale = np.where(is_outlying, deviations, np.where(spread > 0, spread, 1.0))
@@ -238,7 +234,7 @@ def numbers_of(
                 "Change their unit."
             )
     some_lack = tuple(lacks.tolist()) if lacks.any() else ()
-    has_own_means = not is_centred or bool(is_outlying.any())
+    has_own_means = not fit_intercept or bool(is_outlying.any())
     return Numbers(column, names, centre, scale, some_lack, means if has_own_means else None, lows, highs, sds)
 
 

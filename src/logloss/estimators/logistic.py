@@ -187,7 +187,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         _refuse_sparse(X)
         warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
         X, y = validate_data(self, X, y, dtype=FLOATS)
-        check_classification_targets(y)
+        check_labels(np.asarray(y))
         weight = None if sample_weight is None else _weights(sample_weight, X)
         self.classes_ = _two_classes(y, weight)
         label = (y == self.classes_[1]).astype(np.uint8)
@@ -409,6 +409,12 @@ def _weights(sample_weight: ArrayLike, X: Array) -> Array:
     if not weight.any():
         raise DataError("some row must have weight; `sample_weight` is zero in each.")
     return weight
+
+
+def check_labels(y: Array) -> None:
+    """Refuse labels that are no classes; whole numbers and bools, of one dimension here, always are."""
+    if y.dtype.kind not in "biu":
+        check_classification_targets(y)
 
 
 def _two_classes(y: Any, weight: Array | None) -> Array:

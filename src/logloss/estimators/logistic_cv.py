@@ -16,7 +16,6 @@ from sklearn.model_selection import check_cv
 from sklearn.utils import Bunch
 from sklearn.utils._param_validation import Hidden, StrOptions
 from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, process_routing
-from sklearn.utils.multiclass import check_classification_targets
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from logloss.data.binding import MATRIX, matrix_names
@@ -191,7 +190,7 @@ class LogisticRegressionCV(LogisticRegression):
         self, X: Array, y: Array, l2s: list[float], sample_weight: ArrayLike | None, params: Mapping[str, Any]
     ) -> LogisticRegressionCV:
         """The same of arrays that are sound; l2s: the penalties to compare."""
-        check_classification_targets(y)
+        logistic.check_labels(y)
         weight = None if sample_weight is None else logistic._weights(sample_weight, X)
         self.classes_ = logistic._two_classes(y, weight)
         routed = self._routed(weight, params)

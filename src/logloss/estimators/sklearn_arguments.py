@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import math
+from functools import cache
 from typing import Any
 
 import sklearn.exceptions
 from sklearn.base import BaseEstimator
 from sklearn.linear_model import LogisticRegression as ScikitLearns
-from sklearn.utils._param_validation import Hidden, InvalidParameterError, StrOptions
+from sklearn.utils._param_validation import (
+    Hidden,
+    InvalidParameterError,
+    StrOptions,
+    validate_parameter_constraints,
+)
 
 from logloss.errors import ConvergenceWarning, DataError, SeparationWarning, warn
 
@@ -48,10 +54,19 @@ def as_scikit_learn_warns(message: str, category: type[Warning]) -> tuple[str, t
     return message, EstimatorConvergenceWarning if issubclass(category, ConvergenceWarning) else category
 
 
+@cache
+def argument_names(kind: Any) -> tuple[str, ...]:
+    """The names of the arguments of an estimator."""
+    return tuple(kind._get_param_names())
+
+
 def check_arguments(estimator: BaseEstimator) -> None:
     """Refuse arguments whose type or range scikit-learn refuses."""
+    # Not `_validate_params`, which reads the signature of the class anew in each fit.
+    names = argument_names(type(estimator))  # type: ignore[arg-type]
+    given = {name: getattr(estimator, name) for name in names}
     try:
-        estimator._validate_params()
+        validate_parameter_constraints(estimator._parameter_constraints, given, caller_name=type(estimator).__name__)
     except InvalidParameterError as error:
         raise InvalidParameter(str(error)) from None
 

@@ -100,11 +100,6 @@ def _are_levels(term: Category) -> bool:
     return len(kinds) == len(term.levels) == len(term.weights) and all(weight >= 0 for weight in term.weights)
 
 
-def _is_read_in_place(design: Design) -> bool:
-    """Whether it may be read where it stands: one matrix without gaps."""
-    return len(design.terms) == 1 and isinstance(design.terms[0], Numbers) and not design.terms[0].may_lack
-
-
 def _are_infinite_where_separated(model: LogisticModel) -> bool:
     columns = () if model.separation is None else model.separation.columns
     return [name for name, value in model.coefficients.items() if np.isinf(value)] == list(columns)
@@ -235,10 +230,7 @@ RULES = {
         Rule("levels", _are_levels, "distinct levels, each with a weight of at least 0"),
         Rule("reference", lambda t: t.reference < len(t.levels), "the number of a level"),
     ),
-    Design: (
-        Rule("in_place", lambda d: not d.in_place or _is_read_in_place(d), "false but for one whole matrix"),
-        Rule("fit_intercept", lambda d: d.fit_intercept or not d.centre.any(), "true where numbers are centred"),
-    ),
+    Design: (Rule("fit_intercept", lambda d: d.fit_intercept or not d.centre.any(), "true where numbers are centred"),),
     Certificate: (Rule("nats_per_row", lambda c: not c.nats_per_row < 0, "a number of at least 0"),),
     Errors: (
         Rule("kind", lambda e: e.kind in KINDS, f"one of {', '.join(KINDS)}"),

@@ -5,9 +5,6 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-import numpy as np
-
-from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array
 
 # Numbers of coefficients: those of numbers, and the levels of each category.
@@ -17,43 +14,6 @@ CoefficientGroups = tuple[Array, list[Array]]
 ROUNDING = 2.0**-53
 
 
-def gain(nu: float, reach: float) -> float:
-    """Most that the objective can fall, given its Newton decrement ν and reach R = max |x|_{H⁻¹}; ∞ unless Rν < 1.
-
-    ((1 − u) log(1 − u) + u) / R² with u = Rν, which is about ν²/2: the theorem of docs/certificate.md.
-    """
-    u = reach * nu
-    if not u < 1:
-        return math.inf
-    if u < 1e-4:
-        # The series of the same, whose terms are u^k / (k(k − 1)): the closed form subtracts nearly equal numbers. The
-        # first one left out is u⁴/30 of the sum's 1/2: less than 1e-17.
-        return nu**2 * (1 / 2 + u / 6 + u**2 / 12 + u**3 / 20)
-    return ((1 - u) * math.log1p(-u) + u) / reach**2
-
-
-def ridge_gap(
-    gradient: Array, curvature: Array, penalty: Array, coefficients: Array, error: Array, *, fit_intercept: bool = True
-) -> float:
-    """The duality gap under a penalty: gradient and the Hessian's row of the intercept, first the intercept's own.
-
-    error: most by which rounding can have moved each entry of the gradient. Without an intercept every residual is dual
-    feasible: the curvature is not used.
-    """
-    residual, uncertain, of_shift = gradient + penalty * coefficients, error, 0.0
-    if fit_intercept:
-        if not curvature[0] > 0:
-            return math.inf
-        shift = -gradient[0] / curvature[0]
-        most = (abs(gradient[0]) + error[0]) / curvature[0]
-        if not most <= 1:
-            return math.inf
-        residual, penalty = (residual + shift * curvature)[1:], penalty[1:]
-        uncertain = error[1:] + error[0] / curvature[0] * np.abs(curvature[1:])
-        of_shift = most**2 * curvature[0]
-    return float(np.sum((np.abs(residual) + uncertain) ** 2 / (2 * penalty)) + of_shift)
-
-
 def bound_after_move(bound: float, curvature: float) -> float:
     """Most by which the objective is above its minimum after a move, given the bound before it.
 
@@ -61,15 +21,6 @@ def bound_after_move(bound: float, curvature: float) -> float:
     above its infimum has a slope of at most √(2KB), so that the move adds √(2KB) + K/2: √bound grows by √(K/2).
     """
     return (math.sqrt(bound) + math.sqrt(curvature / 2)) ** 2
-
-
-def rounding_of_gradient(sizes: Array, n_pieces: int) -> Array:
-    """Most by which rounding can have moved each entry of the gradient.
-
-    A sum of products has a relative error of the number of its additions, in units of rounding; that of a logit moves a
-    residual by at most its curvature. sizes: Σ |residual·feature| and Σ curvature·|feature|·(Σ |coefficient·feature|).
-    """
-    return ROUNDING * ((PIECE_ROWS + n_pieces + 8) * sizes[0] + 2 * (sizes.shape[1] + 4) * sizes[1])
 
 
 def reach_of(deviations: Array, largest: Array, groups: CoefficientGroups) -> float:

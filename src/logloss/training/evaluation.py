@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
@@ -11,7 +11,7 @@ import numpy as np
 
 from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array
-from logloss.training.certificate import ROUNDING, Pass, gain, reach_of, ridge_gap, rounding_of_gradient
+from logloss.training.certificate import ROUNDING, Pass, reach_of
 from logloss.training.factor import Factor, Kernel
 from logloss.training.interruptible import patiently
 from logloss.training.problem import Problem
@@ -174,10 +174,14 @@ class PassHistory:
         self, problem: Problem, at: Array, total_loss: float, bound: float = math.inf, penalty: float | None = None
     ) -> PassHistory:
         """Once a pass was made; `on_pass` is called with it. penalty: as of `Problem.as_pass`."""
-        done = problem.as_pass(at, total_loss, bound, penalty)
+        return self.with_passes(problem, [problem.as_pass(at, total_loss, bound, penalty)])
+
+    def with_passes(self, problem: Problem, made: Sequence[Pass]) -> PassHistory:
+        """The same of several."""
         if problem.on_pass is not None:
-            problem.on_pass(done)
-        return replace(self, passes=(*self.passes, done))
+            for each in made:
+                problem.on_pass(each)
+        return replace(self, passes=(*self.passes, *made))
 
 
 def with_pair(pairs: Pairs, step: Array, change: Array) -> Pairs:
@@ -217,6 +221,19 @@ def evaluate(
     # Where columns depend on each other, single precision cannot tell which of them still do.
     is_single = problem.allows_single and is_fresh and history.known_rank.null is None
     sums = problem.curvature(at, wants_hessian=is_fresh, is_single=is_single, is_careful=history.is_careful)
+    return evaluation_of(problem, history, sums, last, of_sample)
+
+
+def evaluation_of(
+    problem: Problem,
+    history: PassHistory,
+    sums: CurvatureSummary,
+    last: Evaluation | None = None,
+    of_sample: Factor | None = None,
+) -> tuple[Evaluation, PassHistory]:
+    """What the sums of a pass over all rows show. of_sample: the Hessian of a sample, in place of its own."""
+    at = sums.point.coefficients
+    is_fresh = sums.point.wants_hessian
     hessian_at: Array = at
     pairs: Pairs = ()
     if of_sample is not None:
@@ -308,28 +325,29 @@ def _bound(
     moved: from where the Hessian was formed; None where it is of a sample, which proves nothing. With a Hessian of
     single precision the bound is provisional: good enough to end the passes, and proved again once they have ended.
     """
+    from logloss.onepass.kernels.certified import bound_of
+
     free = problem.free
-    at = sums.point.coefficients
-    n_pieces = sums.n_rows // PIECE_ROWS + 1
-    error = rounding_of_gradient(sums.sizes[:, free], n_pieces)
-    least = math.inf
-    if moved is not None and factor.n_dependent == 0 and rank.is_sure:
+    has_hessian = moved is not None and factor.n_dependent == 0 and rank.is_sure
+    reach = drift = lost = 0.0
+    if moved is not None and has_hessian:
         reach = reach_of(factor.deviations, sums.largest[free], problem.groups)
-        # By how much any logit has moved since the Hessian was formed, which has changed by at most e to that.
-        # Beyond 1 the bound is legal but grows with e to it: a new Hessian is worth more.
         drift = reach * factor.length(moved) if moved.any() else 0.0
+        n_pieces = sums.n_rows // PIECE_ROWS + 1
         lost = 0.0 if factor.is_single else factor.lost_share(min(PIECE_ROWS, sums.n_rows) + n_pieces)
-        if drift < 1 and lost < 1:
-            grown = math.exp(drift / 2) / math.sqrt(1 - lost)
-            nu = math.sqrt(max(float(gradient @ factor.solve(gradient)), 0.0)) + float(error @ factor.deviations)
-            least = gain(grown * nu, grown * reach)
-    if problem.is_penalised:
-        # The duality gap needs no Hessian but the row of the intercept, which is summed in double precision.
-        curvature, penalty = sums.curvature[free], problem.penalty[free]
-        gap = ridge_gap(sums.gradient[free], curvature, penalty, at[free], error, fit_intercept=problem.fit_intercept)
-        least = min(least, gap)
-    if math.isfinite(least):
-        # Neither a loss nor the penalty is below 0, so nor is the minimum.
-        least = min(least, objective)
-    # The objective itself is rounded: an exact sum once, and the penalty.
-    return least + 2 * ROUNDING * objective
+    bound: float = bound_of(
+        (
+            gradient,
+            factor.solve(gradient) if has_hessian else gradient,
+            factor.deviations if has_hessian else gradient,
+            sums.gradient[free],
+            sums.curvature[free],
+            sums.sizes[0, free],
+            sums.sizes[1, free],
+        ),
+        (problem.penalty[free], sums.point.coefficients[free]),
+        (reach, drift, lost, objective),
+        (sums.n_rows, problem.design.width),
+        (has_hessian, problem.is_penalised, problem.fit_intercept),
+    )
+    return bound

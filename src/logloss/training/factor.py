@@ -232,11 +232,12 @@ class Factor:
     def lost_share(self, n_additions: int) -> float:
         """Most by which the matrix can be too large, as a share of itself in any direction; 1 or more: not known.
 
-        Its entries are sums of as many products: with H what they are without rounding and D the diagonal,
-        |matrix − H| ≤ n · n_additions · ROUNDING · D, and D is at most trace(D · inverse) times the matrix.
+        n_additions: of the products that each of its entries is the sum of.
         """
-        of_diagonal = float(self.hessian.diagonal @ self.deviations**2)
-        return len(self.hessian) * (n_additions + 8) * ROUNDING * of_diagonal
+        from logloss.onepass.kernels.certified import lost_share
+
+        share: float = lost_share(self.hessian.diagonal, self.deviations, n_additions)
+        return share
 
     def length(self, move: Array) -> float:
         """The length of a move in the metric of the matrix."""

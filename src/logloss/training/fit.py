@@ -21,7 +21,7 @@ from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.request import RowOptions, described
 from logloss.data.rows import Array, Roles, is_unnamed_index
-from logloss.data.source import Source, as_source
+from logloss.data.source import Source, as_source, kept_if_small
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import listed, printable
@@ -298,6 +298,7 @@ def fit(
                 "Write it to a file, or read it into a table."
             )
         notes = () if features is not None else _unused(source, roles, exclude)
+        source = kept_if_small(source, len(roles.features))
         if roles.cluster and options.covariance == INFORMATION:
             notes = (*notes, f'standard errors take rows as independent (covariance="{INFORMATION}"), not clusters')
         is_chosen = features is not None or not is_table
@@ -345,6 +346,7 @@ def path_fits(
     from logloss.onepass.run import blas_on_one_thread
 
     source, roles = bind(source, requested, features=features)
+    source = kept_if_small(source, len(features))
     with blas_on_one_thread():
         learned = learn(source, roles, {}, fit_intercept=options.fit_intercept)
         problem = replace(Problem.of(source, learned, 0.0), tolerance=options.tolerance)

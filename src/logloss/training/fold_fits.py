@@ -25,6 +25,7 @@ from logloss.text import count, counted
 from logloss.training.certificate import Pass, reach_of
 from logloss.training.evaluation import Evaluation, PassHistory
 from logloss.training.fold_choice import FoldChoice, folds_text, kind_of, rule_of
+from logloss.training.kept_rows import KeptRows
 from logloss.training.optimum import Optimum, find_optimum
 from logloss.training.penalty_path import PathPoint, PenaltyPath, default_grid, losses_of
 from logloss.training.problem import Problem
@@ -71,6 +72,9 @@ class FoldProblem(Problem):
             self.limits.take_walk()
         made: SummaryType = self.submit(empty)
         return made
+
+    def tell_passes(self, n_passes: int) -> None:
+        """Nothing is told of passes that are no walks."""
 
 
 class FoldFit(NamedTuple):
@@ -198,7 +202,10 @@ def fit_path(
             made = walked(requests_of([(mine[number], part) for number, part in asked.items()], rule, n_threads))
             return dict(zip(asked, made.parts, strict=True))
 
-        tasks = [_task(problem, sums[0] if job == ALL_ROWS else sums[1][job], l2s, max_passes) for job in mine]
+        tasks = [
+            _task(problem, sums[0] if job == ALL_ROWS else sums[1][job], _rows_of(problem, rule, job), l2s, max_passes)
+            for job in mine
+        ]
         fits |= dict(zip(mine, together(tasks, walk), strict=True))
     of_folds = [fits[fold] for fold in range(rule.n_folds)]
     directions = {
@@ -273,7 +280,19 @@ def _has_one_class(mass: float, positive: float) -> bool:
     return not NO_WEIGHT * mass < positive < (1 - NO_WEIGHT) * mass
 
 
-def _task(problem: Problem, sums: Array, l2s: Sequence[float], max_passes: int) -> Callable[[Submit], list[FoldFit]]:
+def _rows_of(problem: Problem, rule: FoldRule, job: int) -> KeptRows | None:
+    """The rows that train the model of a fold, or of all rows, where the table is small and in memory."""
+    from logloss.onepass.summaries import ALL_ROWS
+
+    if problem.rows is None or job == ALL_ROWS:
+        return problem.rows
+    blocks = (block.taken(rule.train[rule.cells(block), job]) for block in problem.rows.blocks)
+    return replace(problem.rows, blocks=tuple(block for block in blocks if block.n_rows))
+
+
+def _task(
+    problem: Problem, sums: Array, rows: KeptRows | None, l2s: Sequence[float], max_passes: int
+) -> Callable[[Submit], list[FoldFit]]:
     """The path of one fold; sums: its rows, weight and positive weight."""
     n_rows, mass, positive = sums.tolist()
 
@@ -282,7 +301,7 @@ def _task(problem: Problem, sums: Array, l2s: Sequence[float], max_passes: int) 
             at = np.zeros(problem.design.width)
             at[0] = logit((positive + ADDED_TO_ONE_CLASS) / (mass + 2 * ADDED_TO_ONE_CLASS))
             return [FoldFit(at, (), 0, 0.0, 1.0)] * len(l2s)
-        own = {"n_rows": int(n_rows), "sum_weight": mass, "base_rate": positive / mass}
+        own = {"n_rows": int(n_rows), "sum_weight": mass, "base_rate": positive / mass, "rows": rows}
         fold = FoldProblem.of_rows(problem, submit, **own)
         return _along(fold, l2s, max_passes)
 

@@ -13,28 +13,34 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING
 
 import numpy as np
 
+from logloss.answers.estimate import expit
 from logloss.data.block import Block
-from logloss.data.design import Design
 from logloss.data.rows import Array, Place, Rows
 from logloss.data.source import Part, Source, SourceAround
 from logloss.training.evaluation import PassHistory
 from logloss.training.interruptible import LEAVE_ONE_OUT, tell_phase, tick
+from logloss.training.kept_rows import KeptRows
 from logloss.training.optimum import PATIENCE, Optimum, find_optimum
 from logloss.training.problem import TOLERANCE, LimitReached, Limits, Problem
 from logloss.training.recipe import KEPT_WHOLE, Learned, cut
 from logloss.training.separation_program import MOST_WORK
+
+if TYPE_CHECKING:
+    from logloss.onepass.kernels.left_out import AllRows
 
 # From so many rows on, a random sample of them is looked at.
 SAMPLED_FROM = 200_000
 # Steps with the matrix of all rows before a row is fitted for itself, the half squared decrement (nats per row) that
 # ends them, and the share of the one before below which they go on.
 MOST_STEPS, CONVERGED, SHRINKING = 50, 1e-20, 0.9
-# Beyond it exp leaves the range of numbers, and residual and curvature are 0 to the last digit.
-LARGEST_LOGIT = 700.0
+# Fits that a thread makes before it takes others.
+AT_ONCE = 128
 # What a row leaves of the information along itself, below which the formula for the others' inverse has no digits.
 LEAST_LEFT = 1e-9
 # A base rate this near to 0 or 1 is one that rounding has left of one class.
@@ -147,7 +153,9 @@ def refit_without(problem: Problem, at: Array, place: Place, row: int, rate: flo
 
     rate: the base rate of the others. LimitReached where it takes more than the limits of the problem.
     """
-    without = replace(problem, source=SourceWithout(problem.source, place, row), base_rate=rate, is_partial=True)
+    without = replace(
+        problem, source=SourceWithout(problem.source, place, row), base_rate=rate, is_partial=True, rows=None
+    )
     # Where the others are separated, coefficients run off until that is seen.
     with np.errstate(over="ignore"):
         optimum = find_optimum(without, at, PassHistory.empty(without), PATIENCE)
@@ -185,9 +193,9 @@ def _refitted(
     optimum: Optimum, refitted: Problem, learned: Learned, inverse: Array, pieces: Sequence[Block]
 ) -> OutOfSample:
     """The fit to all rows but one, for each of them."""
-    from logloss.information import surprisal
+    from logloss.onepass.kernels.losses import soft_surprisals
 
-    rows = KeptRows.of(pieces, optimum.problem.design)
+    rows = KeptRows(tuple(pieces), optimum.problem.design)
     at = optimum.evaluation.coefficients
     logits, has_converged = _converged(rows, optimum.problem.penalty, at, inverse)
     infinite, n_rows = [], len(rows.labels)
@@ -204,7 +212,8 @@ def _refitted(
             infinite.append(i)
         else:
             logits[i] = rows.vectors[i] @ refit + rows.offsets[i]
-    costs = surprisal(rows.labels, y_logit=logits)
+    costs = np.empty(n_rows)
+    soft_surprisals(rows.labels, logits, None, logits, costs)
     mass = rows.weights / rows.unit * rows.counts
     is_finite = np.ones(n_rows, dtype=bool)
     is_finite[infinite] = False
@@ -224,77 +233,59 @@ def _rate_without(learned: Learned, rows: KeptRows, i: int) -> float:
     return (columns.sum_positive - weight * float(rows.labels[i])) / (columns.sum_weight - weight)
 
 
-@dataclass(frozen=True, slots=True)
-class KeptRows:
-    """All rows of a small table, in the solver's coordinates: vectors, shape (n_rows, width), and the rest (n_rows,).
-
-    unit: the largest weight, by which others are divided so that no square leaves the range of numbers.
-    """
-
-    vectors: Array
-    labels: Array
-    weights: Array
-    counts: Array
-    offsets: Array
-    places: list[tuple[Place, int]]
-    unit: float
-
-    @classmethod
-    def of(cls, pieces: Sequence[Block], design: Design) -> KeptRows:
-        """Of the rows of some blocks."""
-        from logloss.onepass.summaries.margins import rows_of
-
-        weights = np.concatenate([_filled(rows.sample_weight, rows.n_rows, 1.0) for rows in pieces])
-        return cls(
-            np.concatenate([rows_of(rows, design) for rows in pieces]),
-            np.concatenate([rows.y_true.astype(np.float64) for rows in pieces]),
-            weights,
-            np.concatenate([_filled(rows.counts, rows.n_rows, 1.0) for rows in pieces]),
-            np.concatenate([_filled(rows.offset, rows.n_rows, 0.0) for rows in pieces]),
-            [(rows.place, rows.row(i)) for rows in pieces for i in range(rows.n_rows)],
-            float(weights.max()),
-        )
-
-
-def _filled(values: Array | None, n_rows: int, usual: float) -> Array:
-    return np.full(n_rows, usual) if values is None else np.asarray(values, dtype=np.float64)
-
-
-def _converged(all_rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tuple[Array, Array]:
+def _converged(rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tuple[Array, Array]:
     """(The log-odds of each row under the fit to the others, whether that fit has converged); inverse: of the Hessian.
 
-    Column i of `points` holds the coefficients without row i. Its steps take the Hessian of all rows less what row i
-    adds to it, by the formula of Sherman and Morrison. Cost: O(n_rows² · width) a step.
+    Steps without row i take the Hessian of all rows less what it adds to that, by the formula of Sherman and Morrison.
+    Cost: O(n_rows² · width) a step, on all processors.
     """
-    vectors, labels, counts, offsets = all_rows.vectors, all_rows.labels, all_rows.counts, all_rows.offsets
-    weights, penalty, inverse = all_rows.weights / all_rows.unit, penalty / all_rows.unit, inverse * all_rows.unit
-    points = np.repeat(at[:, None], len(labels), axis=1)
-    base = vectors @ at + offsets
-    curve = weights / (2.0 + 2.0 * np.cosh(np.minimum(np.abs(base), LARGEST_LOGIT)))
-    reached = inverse @ vectors.T
-    left = 1.0 - curve * np.einsum("ij,ji->i", vectors, reached)
-    has_converged = np.zeros(len(labels), dtype=bool)
-    rows = np.flatnonzero(left > LEAST_LEFT)
-    before = np.full(len(labels), np.inf)
-    for _ in range(MOST_STEPS):
-        tick()
-        mine = points[:, rows]
-        logits = vectors @ mine + offsets[:, None]
-        # In one expression NumPy reuses one matrix of n_rows² numbers; by `expit` the step takes twice as long.
-        residuals = 1.0 / (1.0 + np.exp(-np.clip(logits, -LARGEST_LOGIT, LARGEST_LOGIT))) - labels[:, None]
-        residuals *= (weights * counts)[:, None]
-        residuals[rows, np.arange(len(rows))] *= (counts[rows] - 1.0) / counts[rows]
-        slopes = vectors.T @ residuals + penalty[:, None] * mine
-        steps = inverse @ slopes
-        own = np.einsum("ij,ji->i", vectors[rows], steps) * curve[rows] / left[rows]
-        steps += reached[:, rows] * own
-        decrements = 0.5 * np.einsum("ij,ij->j", slopes, steps)
-        points[:, rows] = mine - steps
-        has_converged[rows[decrements <= CONVERGED * len(labels)]] = True
-        # Whatever does not shrink any more needs a matrix of its own.
-        is_going = (decrements > CONVERGED * len(labels)) & (decrements < SHRINKING * before[rows])
-        before[rows] = decrements
-        rows = rows[is_going]
-        if not len(rows):
-            break
-    return np.einsum("ij,ji->i", vectors, points) + offsets, has_converged
+    from logloss.onepass.kernels.left_out import left_out_moves
+    from logloss.onepass.run import available_cpus
+
+    of_all, logits = _fit_to_all(rows, penalty, at, inverse)
+    n_rows = len(logits)
+    moves, has_converged = np.zeros(n_rows), np.zeros(n_rows, dtype=bool)
+    limits = CONVERGED * n_rows, SHRINKING, LEAST_LEFT, MOST_STEPS
+
+    def leave_out(first: int) -> None:
+        left_out_moves(of_all, first, min(first + AT_ONCE, n_rows), limits, moves, has_converged)
+
+    # Each fit has its own arithmetic, so that threads change no bit.
+    with ThreadPoolExecutor(min(available_cpus(), -(-n_rows // AT_ONCE)), thread_name_prefix="logloss") as pool:
+        for _ in pool.map(leave_out, range(0, n_rows, AT_ONCE)):
+            tick()
+    return logits + moves, has_converged
+
+
+def _fit_to_all(rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tuple[AllRows, Array]:
+    """(The fit to all rows as the kernel takes it, their log-odds)."""
+    from logloss.onepass.kernels.left_out import AllRows
+    from logloss.onepass.kernels.vectors import BLOCK, LANES
+
+    vectors, weights = rows.vectors, rows.weights / rows.unit
+    penalty, inverse = penalty / rows.unit, inverse * rows.unit
+    n_rows, width = vectors.shape
+    stride = -(-n_rows // LANES) * LANES
+    columns = np.zeros((-(-width // BLOCK) * BLOCK, stride))
+    columns[:width, :n_rows] = vectors.T
+    logits = vectors @ at + rows.offsets
+    ones, zeros = expit(logits), expit(-logits)
+    residuals = (1.0 - rows.labels) * ones - rows.labels * zeros
+    reached = vectors @ inverse
+    curvatures, masses = ones * zeros, weights * rows.counts
+    of_all = AllRows(
+        x=columns.reshape(-1),
+        stride=stride,
+        ones=ones,
+        zeros=zeros,
+        curvatures=curvatures,
+        masses=masses,
+        weights=weights,
+        residuals=residuals,
+        inverse=inverse,
+        reached=reached,
+        left=1.0 - weights * curvatures * np.einsum("ij,ij->i", vectors, reached),
+        penalty=penalty,
+        slope=vectors.T @ (masses * residuals) + penalty * at,
+    )
+    return of_all, logits

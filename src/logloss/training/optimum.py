@@ -182,10 +182,7 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
         if separating.directions:
             return _on_face(problem, separating, start, history, max_passes)
     state = solve(problem, start, history, min(max_passes, PATIENCE))
-    of_nothing = entropy(problem.base_rate) if problem.fit_intercept else math.log(2)
-    is_worse_than_nothing = state.history.passes[0].log_loss > of_nothing
-    is_misled = is_worse_than_nothing and start.any() and problem.roles.offset is None
-    if is_misled and state.n_passes < max_passes:
+    if state.n_passes < max_passes and _is_misled(problem, start, state.history.passes[0]):
         # A sample that misled: rather Newton's method from nothing.
         state = solve(problem, np.zeros(problem.design.width), state.history, max_passes - state.n_passes)
     if problem.l2 == 0 and not state.evaluation.is_proven:
@@ -200,6 +197,13 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
     return Optimum(
         problem, state.evaluation, rank, history.passes, separating, has_reached_limit, n_passes, own_rank=rank
     )
+
+
+def _is_misled(problem: Problem, start: Array, first: Pass) -> bool:
+    """Whether the first pass was worse than nothing."""
+    if not start.any() or problem.roles.offset is not None:
+        return False
+    return bool(first.log_loss > (entropy(problem.base_rate) if problem.fit_intercept else math.log(2)))
 
 
 def _is_easily_separated(problem: Problem) -> bool:
@@ -233,6 +237,8 @@ def first_point(
     """Where to begin: at a start that is given, else at the solution for a sample if that is large enough, or at 0."""
     history = PassHistory.empty(problem)
     at = np.zeros(problem.design.width) if start is None else start
+    if start is None and problem.rows is not None:
+        return problem.rows.near_optimum(problem.penalty, len(problem.free)), history
     if start is None and sample is not None:
         rarest = min((min(term.weights) for term in problem.design.categories), default=math.inf)
         # A level with few rows in it may be missing from a sample; if it is the reference, all others depend on it.

@@ -15,10 +15,11 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array, Roles
-from logloss.data.source import Source
+from logloss.data.source import KeptSource, Source
 from logloss.training.certificate import CoefficientGroups, Pass
 from logloss.training.factor import Factor, Kernel
 from logloss.training.interruptible import PASSES, tell_phase
+from logloss.training.kept_rows import MOST_VALUES, KeptRows, NewtonPass
 from logloss.training.recipe import Learned, SamplePart
 
 if TYPE_CHECKING:
@@ -66,7 +67,7 @@ class Problem:
     is_partial: whether rows were left out, so that what was judged of all, such as that there are two classes, need not
     hold. tolerance: of the certificate, in nats per row. on_pass: called with each pass after it. phase: what its walks
     are for, which `progress` is told. limits: of these, where it has any. needs_digits: whether passes go on beyond the
-    tolerance until the coefficients have all their digits.
+    tolerance until the coefficients have all their digits. rows: all of them, where the table is small and in memory.
     """
 
     source: Source
@@ -85,16 +86,22 @@ class Problem:
     phase: str = PASSES
     limits: Limits | None = None
     needs_digits: bool = True
+    rows: KeptRows | None = None
 
     @classmethod
     def of(cls, source: Source, learned: Learned, l2: float) -> Problem:
         """Of all rows of a source whose columns are known."""
         roles, design, columns = learned.roles, learned.design, learned.columns
-        return cls(source, roles, design, l2, columns.sum_weight, columns.n_rows, learned.base_rate, design.free)
+        own = cls(source, roles, design, l2, columns.sum_weight, columns.n_rows, learned.base_rate, design.free)
+        is_plain = not design.categories and not design.has_outliers
+        if isinstance(source, KeptSource) and is_plain and columns.n_rows * design.width <= MOST_VALUES:
+            blocks = tuple(source.kept_blocks(roles))
+            own = replace(own, rows=KeptRows(blocks, design) if len(blocks) == 1 else None)
+        return own
 
     def on_face(self, face: tuple[Array, ...], free: Array) -> Problem:
         """The same for the rows that lie in some planes, and the coefficients that these determine."""
-        return replace(self, face=face, free=free, is_partial=self.is_partial or bool(face))
+        return replace(self, face=face, free=free, is_partial=self.is_partial or bool(face), rows=None)
 
     @property
     def fit_intercept(self) -> bool:
@@ -199,6 +206,24 @@ class Problem:
         if self.limits is not None:
             self.limits.take_walk()
         tell_phase(self.progress, self.phase)
+
+    def newton_passes(
+        self, start: Array, ends: tuple[float, float], max_passes: int
+    ) -> tuple[list[NewtonPass], CurvatureSummary] | None:
+        """Passes over the rows of a small table, as `KeptRows.newton_passes` makes them; None where it cannot."""
+        if self.rows is None or self.rows.design is not self.design:
+            return None
+        made = self.rows.newton_passes(self.penalty, start, ends, max_passes)
+        if made is not None:
+            self.tell_passes(len(made[0]))
+        return made
+
+    def tell_passes(self, n_passes: int) -> None:
+        """Report passes that were made over the rows of a small table."""
+        for _ in range(n_passes if self.progress is not None else 0):
+            self._begin_walk()
+            for block in self.rows.blocks if self.rows is not None else ():
+                self.progress(block)  # type: ignore[misc]
 
     def at_points(self, points: Sequence[Point]) -> tuple[CurvatureSummary, ...]:
         """Loss, gradient and Hessian at each of some points: one pass."""

@@ -13,8 +13,8 @@ from logloss.data.binding import no_feature
 from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array, Column, Roles
-from logloss.data.source import Source
-from logloss.data.terms import FAR, LARGE, OUTLYING, Numbers, Term, category_of, coded_column, numbers_of
+from logloss.data.source import KeptSource, Source
+from logloss.data.terms import Numbers, Term, category_of, coded_column, numbers_of
 from logloss.errors import DataError
 from logloss.text import count, counted, printable
 from logloss.training.interruptible import COLUMNS, tell_phase
@@ -23,15 +23,15 @@ if TYPE_CHECKING:
     from logloss.onepass.summaries import ColumnSummary, Range, SampleSummary
     from logloss.onepass.summaries.features import Kept
 
-# Of about so many sampled rows the typical deviation of a column is learned.
+# Of so many sampled rows the typical deviation of a column is learned.
 MOST_SEEN = 1_024
 # The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
 MOST_COEFFICIENTS = 5_000
 
 
-# A warm start needs fewer passes from so many rows on; its sample is a tenth of the rows within these limits.
+# A warm start needs fewer passes from so many rows on; its sample is a twentieth of the rows within these limits.
 LARGE_TABLE = 50_000
-SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.1, 400_000, 8_000_000
+SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.05, 400_000, 8_000_000
 # Of tables of at most so many rows all are drawn; of others, which need no warm start, enough to see what is typical.
 KEPT_WHOLE = 1_000
 ENOUGH_TO_SEE = 256
@@ -92,9 +92,8 @@ def learn(
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import ALL, ColumnSummary, Mixed
 
-    widths = {
-        name: column.values.shape[1] for name, column in getattr(source, "columns", {}).items() if column.is_matrix
-    }
+    columns = getattr(source.source if isinstance(source, KeptSource) else source, "columns", {})
+    widths = {name: column.values.shape[1] for name, column in columns.items() if column.is_matrix}
     n_sampled = sample_size(source.n_rows, sum(widths.get(name, 1) for name in roles.features))
     named = {*roles.categories, *reference}
     unnamed = frozenset(() if is_chosen else (j for j, name in enumerate(roles.features) if name not in named))
@@ -120,7 +119,7 @@ def learn(
         )
     design = design_of(seen, roles, reference, fit_intercept=fit_intercept)
     # What this pass has checked is not checked again, and what is text is not tried as numbers.
-    texts = tuple(term.column for term in design.categories)
+    texts = roles.categories if isinstance(source, KeptSource) else tuple(term.column for term in design.categories)
     return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
 
 
@@ -132,8 +131,7 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *
         if name not in roles.features:
             raise no_feature("reference", name, roles.features)
     terms: list[Term] = []
-    in_place = False
-    sample = [rows for _, rows in seen.sample.chosen()]
+    sample = [rows for _, rows in seen.sample.chosen(MOST_SEEN)]
     for j, name in enumerate(roles.features):
         column = seen.columns[j]
         if j in seen.unnamed:
@@ -146,12 +144,8 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *
             raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
         elif isinstance(column, Range):
             values = [rows.features[j].values for rows in sample]
-            is_large = column.names is not None and seen.n_rows * len(column.sums) >= LARGE and len(roles.features) == 1
-            term, in_place = _term_of_numbers(
-                name, column, values, may_stand_in_place=is_large, fit_intercept=fit_intercept
-            )
-            terms.append(term)
-    design = Design(tuple(terms), in_place, fit_intercept)
+            terms.append(_term_of_numbers(name, column, values, fit_intercept=fit_intercept))
+    design = Design(tuple(terms), fit_intercept)
     if not len(design.free):
         raise DataError(
             "without an intercept a fit needs a feature: a column of numbers, or a category with two levels or more. "
@@ -168,25 +162,16 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *
     return design
 
 
-def _term_of_numbers(
-    name: str, column: Range, values: Sequence[Array], *, may_stand_in_place: bool, fit_intercept: bool
-) -> tuple[Numbers, bool]:
-    """(The term of a column of numbers or of a matrix, whether it is read where it stands); values: of sampled rows."""
+def _term_of_numbers(name: str, column: Range, values: Sequence[Array], *, fit_intercept: bool) -> Numbers:
+    """The term of a column of numbers or of a matrix; values: of sampled rows."""
     has_weight = column.weights > 0
     means = np.where(has_weight, column.sums / np.maximum(column.weights, np.finfo(float).tiny), 0.0)
     lows, highs = np.where(has_weight, column.lows, 0.0), np.where(has_weight, column.highs, 0.0)
     sds = np.where(has_weight, column.deviations / np.sqrt(np.where(has_weight, column.weights, 1.0)), 0.0)
-    middles, deviations = typical = typical_of(values, len(means), is_centred=fit_intercept)
     # Without an intercept nothing is centred anywhere.
-    is_near = not fit_intercept or bool((np.abs(means) <= FAR * np.maximum(highs - means, means - lows)).all())
-    has_outliers = bool((np.maximum(highs - middles, middles - lows) > OUTLYING * deviations)[deviations > 0].any())
-    lacks = column.n_lacking > 0
-    in_place = may_stand_in_place and is_near and not has_outliers and not lacks.any()
+    typical = typical_of(values, len(means), is_centred=fit_intercept)
     names = (name,) if column.names is None else column.names
-    term = numbers_of(
-        name, names, means, lows, highs, lacks, typical, sds, in_place=in_place, fit_intercept=fit_intercept
-    )
-    return term, in_place
+    return numbers_of(name, names, means, lows, highs, column.n_lacking > 0, typical, sds, fit_intercept=fit_intercept)
 
 
 def _refuse_equal_names(design: Design) -> None:
@@ -210,8 +195,7 @@ def typical_of(values: Sequence[Array], width: int, *, is_centred: bool = True) 
     """
     if not values or not width or not any(map(len, values)):
         return np.zeros(width), np.zeros(width)
-    step = max(sum(map(len, values)) // MOST_SEEN, 1)
-    rows = np.concatenate([own.reshape(-1, width)[::step] for own in values]).astype(np.float64)
+    rows = np.concatenate([own.reshape(-1, width) for own in values]).astype(np.float64)
     # What lacks, NaN, stands last in each column.
     rows.sort(axis=0)
     places = np.arange(width)
@@ -281,7 +265,7 @@ def sample_size(n_rows: int | None, n_values: int) -> int:
     most = min(MOST_SAMPLED, max(MOST_SAMPLED_VALUES // max(n_values, 1), LARGE_TABLE // 10))
     if n_rows is None or n_rows <= KEPT_WHOLE:
         return most
-    return ENOUGH_TO_SEE if n_rows < LARGE_TABLE else min(int(n_rows * SAMPLE_SHARE), most)
+    return ENOUGH_TO_SEE if n_rows < LARGE_TABLE else min(max(int(n_rows * SAMPLE_SHARE), LARGE_TABLE // 10), most)
 
 
 def starting_sample(design: Design, drawn: SampleSummary) -> Block | None:
@@ -297,9 +281,15 @@ def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]]) -> Bloc
     """The rows of a sample in random order, with levels as the design numbers them."""
     order = np.argsort(np.concatenate([own for own, _ in pieces]), kind="stable")
     blocks = [rows for _, rows in pieces]
+    ranks = np.empty_like(order)
+    ranks[order] = np.arange(len(order))
+    places = np.split(ranks, np.cumsum([len(own) for own, _ in pieces])[:-1])
 
     def joined(arrays: Sequence[Array]) -> Array:
-        together = np.concatenate(arrays)[order]
+        # Each piece goes to its places: all of them side by side would be one more copy.
+        together = np.empty((len(order), *arrays[0].shape[1:]), np.result_type(*arrays))
+        for own, values in zip(places, arrays, strict=True):
+            together[own] = values
         together.flags.writeable = False
         return together
 
@@ -334,4 +324,4 @@ def cut(sample: Block, n_rows: int | None = None) -> list[Block]:
     """The first rows of a sample, or all, in blocks that do not depend on the number of threads."""
     step = sample.n_rows // SAMPLE_PARTS + 1
     stop = sample.n_rows if n_rows is None else n_rows
-    return [sample.taken(np.arange(k, min(k + step, stop))) for k in range(0, stop, step)]
+    return [sample.taken(slice(k, min(k + step, stop))) for k in range(0, stop, step)]

@@ -15,7 +15,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.rows import Array
 from logloss.training.certificate import ROUNDING, reach_of
-from logloss.training.evaluation import Evaluation, PassHistory, evaluate, factored
+from logloss.training.evaluation import Evaluation, PassHistory, evaluate, evaluation_of, factored
 from logloss.training.factor import Factor
 from logloss.training.problem import Problem
 
@@ -79,7 +79,7 @@ def solve(problem: Problem, start: Array, history: PassHistory, max_passes: int)
     last_pass = len(history.passes) + max_passes
     if problem.face and start.any():
         start, history = _shortest(problem, start, history)
-    evaluation, history = evaluate(problem, history, start)
+    evaluation, history = _passes_in_memory(problem, start, history, max_passes) or evaluate(problem, history, start)
     # From nothing the curvature changes too much for an old Hessian to be tried; see `_needs_hessian`.
     state = SolverState(evaluation, history, is_slow=not start.any())
     while (
@@ -90,6 +90,18 @@ def solve(problem: Problem, start: Array, history: PassHistory, max_passes: int)
     ):
         state = _step(problem, state, last_pass)
     return state
+
+
+def _passes_in_memory(
+    problem: Problem, start: Array, history: PassHistory, max_passes: int
+) -> tuple[Evaluation, PassHistory] | None:
+    """The last of the passes of Newton's method over a small table in memory; None where these do not converge."""
+    made = problem.newton_passes(start, _ends_of(problem), max_passes)
+    if made is None:
+        return None
+    passes, sums = made
+    history = history.with_passes(problem, [problem.as_pass(*each) for each in passes[:-1]])
+    return evaluation_of(problem, history, sums)
 
 
 def _step(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
@@ -124,9 +136,10 @@ def _step(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
         n_slow_passes=state.n_slow_passes + 1 if is_slow_pass else 0,
     )
     # Where the gain expected is below the rounding of the objective, more passes only stir its last digits.
-    # Before a wall a step takes a row's log-odds on by 1, and leaves 1/e: that is no stirring.
+    # Before a wall a step takes a row's log-odds on by 1, and leaves 1/e: that is no stirring, until it is nothing.
     left = SLOW_SHARES[1] if has_walls(problem) else SLOW_SHARES[0]
-    is_stirring = before.decrement <= 2 * ROUNDING * before.objective and after.decrement > left * before.decrement
+    is_spent = after.decrement <= ROUNDING**2 * after.objective or after.decrement > left * before.decrement
+    is_stirring = before.decrement <= 2 * ROUNDING * before.objective and is_spent
     if is_stirring and (after.is_fresh or not wants_hessian):
         return _last_digits(problem, state, last_pass)
     return state
@@ -223,12 +236,16 @@ def _suspects_separation(problem: Problem, state: SolverState) -> bool:
 
 def has_converged(problem: Problem, now: Evaluation) -> bool:
     """Whether the answer is certified and its digits are all there."""
-    if not now.bound <= problem.tolerance * problem.sum_weight:
-        return False
-    if not problem.needs_digits:
-        return True
-    of_cheap = CONVERGED_DECREMENT * problem.sum_weight
-    return now.decrement <= (CONVERGED_DECREMENT_OF_EXPENSIVE if problem.avoids_hessians else of_cheap)
+    bound, decrement = _ends_of(problem)
+    return now.bound <= bound and now.decrement <= decrement
+
+
+def _ends_of(problem: Problem) -> tuple[float, float]:
+    """The bound, and half the squared Newton decrement, at which passes end: in nats, summed."""
+    decrement = CONVERGED_DECREMENT * problem.sum_weight
+    if problem.avoids_hessians:
+        decrement = CONVERGED_DECREMENT_OF_EXPENSIVE
+    return problem.tolerance * problem.sum_weight, decrement if problem.needs_digits else math.inf
 
 
 @dataclass(frozen=True, slots=True)

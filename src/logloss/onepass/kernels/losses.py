@@ -186,13 +186,30 @@ def divergences(q, p, out):
         out[i] = kl_of(q[i], p[i])
 
 
+@inlined
+def logistic_row(label, mass, logit):
+    """Loss of a row and its two derivatives in the logit, each times its mass.
+
+    First derivative: σ(z) − y, without cancellation: (1−y)·σ(z) − y·σ(−z). Second: σ(z)·σ(−z).
+    """
+    # Both σ(z) and σ(−z) from e^−|z|: the smaller one is never 1 less the larger one, which would cancel.
+    if_one, if_zero = softplus_pair(logit)
+    high, _ = exp_minus(abs(logit))
+    likelier = 1.0 / (1.0 + high)
+    rarer = high * likelier
+    one = likelier if logit > 0.0 else rarer
+    zero = rarer if logit > 0.0 else likelier
+    loss = mass * soft_cost(label, if_one, if_zero)
+    # Not one·(1 − one): the digits of the rarer side are kept.
+    return loss, mass * ((1.0 - label) * one - label * zero), mass * (likelier * rarer)
+
+
 @compiled
 def logistic_rows(y, z, w, n, residuals, curvatures, limbs):
     """Loss and its two derivatives in the logit, each times weight and count: the losses are summed exactly.
 
-    residuals: σ(z) − y, without cancellation: (1−y)·σ(z) − y·σ(−z). curvatures: σ(z)·σ(−z). Cost: 5 ns a row.
+    Cost: 5 ns a row.
     """
-    # Only the losses are summed here: gradients are products with the features, which BLAS does.
     losses = np.empty(SLICE)
     for start in range(0, y.shape[0], SLICE):
         stop = min(start + SLICE, y.shape[0])
@@ -203,20 +220,9 @@ def logistic_rows(y, z, w, n, residuals, curvatures, limbs):
         first = residuals[start:stop]
         second = curvatures[start:stop]
         for i in range(stop - start):
-            label = np.float64(labels[i])
-            weight = 1.0 if w is None else weights[i]
+            mass = 1.0 if w is None else weights[i]
             if n is not None:
-                weight *= counts[i]
-            # Both σ(z) and σ(−z) from e^−|z|: the smaller one is never 1 less the larger one, which would cancel.
-            if_one, if_zero = softplus_pair(logits[i])
-            high, _ = exp_minus(abs(logits[i]))
-            likelier = 1.0 / (1.0 + high)
-            rarer = high * likelier
-            one = likelier if logits[i] > 0.0 else rarer
-            zero = rarer if logits[i] > 0.0 else likelier
-            losses[i] = weight * soft_cost(label, if_one, if_zero)
-            first[i] = weight * ((1.0 - label) * one - label * zero)
-            # Not one·(1 − one): the digits of the rarer side are kept.
-            second[i] = weight * (likelier * rarer)
+                mass *= counts[i]
+            losses[i], first[i], second[i] = logistic_row(np.float64(labels[i]), mass, logits[i])
         deposit(losses[: stop - start], limbs[0])
     carry(limbs)

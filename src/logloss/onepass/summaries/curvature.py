@@ -12,8 +12,9 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import PIECE_ROWS, TOUCHING, Coded, Design
 from logloss.data.rows import Array
-from logloss.onepass.kernels import by_group, exact, losses
-from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, pieces, times_of
+from logloss.onepass.kernels import by_group, dense_rows, exact, losses
+from logloss.onepass.kernels.vectors import BLOCK
+from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, mass_of, pieces, times_of
 from logloss.onepass.summaries.hessian import Hessian, most_levels
 from logloss.text import count, significant
 
@@ -152,9 +153,10 @@ class _CurvatureWorkspace:
     def __init__(self, point: Point) -> None:
         self.point, self.design = point, point.design
         width, n_dense = self.design.width, self.design.n_dense
-        # The gradient, and the Hessian's row of the intercept.
-        self.sums = np.zeros((2, width))
-        self.dense = np.zeros((n_dense, n_dense))
+        # The gradient, the Hessian's row of the intercept, and what bounds their rounding.
+        self.sums = np.zeros((dense_rows.N_SUMS, width))
+        filled = filled_up(n_dense) if point.wants_hessian else 0
+        self.dense = np.zeros((filled, filled))
         self.mixed = [np.zeros((span.stop - span.start, n_dense)) for span in self.design.spans]
         self.crossed = {
             (i, j): np.zeros((a.stop - a.start, b.stop - b.start))
@@ -162,16 +164,15 @@ class _CurvatureWorkspace:
             for i, a in enumerate(self.design.spans[:j])
             if point.wants_hessian
         }
-        self.buffer = np.empty((0, n_dense))
         self.limbs = exact.new_limbs(1)
-        self.n_rows, self.sizes = 0, np.zeros((2, width))
+        self.n_rows = 0
         # Of numbers before they are scaled.
-        self.largest = np.zeros(n_dense)
+        self.largest = np.zeros(n_dense if self.design.has_outliers else 0)
         self.coding: frozenset[Any] = frozenset()
         self.alone: list[Array] = []
 
     def add(self, block: Block) -> None:
-        """Take in a block, piece by piece."""
+        """Take in a block."""
         block = on_face(block, self.design, self.point.face)
         coded = self.design.coded(block.features)
         if self.point.pseudo is not None:
@@ -182,26 +183,54 @@ class _CurvatureWorkspace:
 
     def add_coded(self, coded: Coded, block: Block) -> None:
         """The sums of the rows of a block."""
-        n_dense = self.design.n_dense
-        for start, stop, piece, own, _ in residuals_of(block, coded, self.point, self.limbs):
+        point, n_dense = self.point, self.design.n_dense
+        has_other_curvatures = point.residual_unit > 0 or point.is_level
+        of_rows = room_for(block.n_rows if has_other_curvatures or coded.codes else 0)
+        # Of each block from 0: tiles of 256 rows in a block of 131,072, and 32 additions in each of a tile's lanes, are
+        # fewer additions than the PIECE_ROWS that the certificate allows for.
+        sums, products = np.zeros((dense_rows.N_SUMS, 1 + filled_up(n_dense))), np.zeros_like(self.dense)
+        if has_other_curvatures:
+            fold(coded, block, point, of_rows, self.limbs)
+            self.change_curvatures(coded, block, of_rows)
+        fold(coded, block, point, of_rows, self.limbs, sums, products, self.largest, is_given=has_other_curvatures)
+        self.dense += products
+        dense = slice(1, 1 + n_dense)
+        self.sums[:, 0] += sums[:, 0]
+        self.sums[:2, dense] += sums[:2, dense]
+        # Numbers are at most their scale.
+        self.sums[2:, dense] += sums[2:, dense] if point.is_careful else sums[2:, :1] * self.design.scale[dense]
+        if coded.codes:
+            self.add_levels(coded, of_rows)
+
+    def change_curvatures(self, coded: Coded, block: Block, of_rows: Array) -> None:
+        """Put in place of curvatures what the point asks for."""
+        for start, stop in pieces(block.n_rows):
+            piece, own = coded.piece(start, stop), of_rows[:2, start:stop]
             if self.point.residual_unit:
                 own[1] = self.jackknifed_squares(coded, block, start, piece, own)
-            if self.design.has_outliers:
-                has_part = (own != 0).any(axis=0)
-                np.maximum(self.largest, np.abs(piece[has_part]).max(axis=0, initial=0.0), out=self.largest)
             if self.point.is_level:
                 norms = coded.norms(start, stop, piece)
                 own[1] /= 1.0 if norms is None else norms**2
-            self.sums[:, 0] += own.sum(axis=1)
-            # Not one product of both rows: BLAS has no quick way for two (measured: 90 ms for 26 on 10^6 × 100).
-            for k in (0, 1):
-                self.sums[k, 1 : 1 + n_dense] += own[k] @ piece
-            for span, codes in zip(self.design.spans, coded.codes, strict=True):
-                for k in (0, 1):
-                    self.sums[k, span] += np.bincount(codes[start:stop], own[k], span.stop - span.start)
-            self.add_sizes(coded, own, piece, start, None if block.offset is None else block.offset[start:stop])
-            if self.point.wants_hessian:
-                self.add_products(piece, own[1], [codes[start:stop] for codes in coded.codes])
+
+    def add_levels(self, coded: Coded, of_rows: Array) -> None:
+        """The sums of the levels of categories; of_rows: what the kernel has found."""
+        residuals, curvatures, terms, _ = of_rows
+        for span, codes in zip(self.design.spans, coded.codes, strict=True):
+            for total, own in zip(
+                self.sums, (residuals, curvatures, np.abs(residuals), curvatures * terms), strict=True
+            ):
+                total[span] += np.bincount(codes, own, span.stop - span.start)
+        if not self.point.wants_hessian:
+            return
+        for j, mine in enumerate(coded.codes):
+            for i in range(j):
+                by_group.cross_tab(coded.codes[i], mine, curvatures, self.crossed[i, j])
+        if not self.design.n_dense:
+            return
+        for start, stop in pieces(len(curvatures)):
+            piece = coded.piece(start, stop)
+            for codes, mixed in zip(coded.codes, self.mixed, strict=True):
+                by_group.segment_sums(codes[start:stop], curvatures[start:stop], piece, mixed)
 
     def jackknifed_squares(self, coded: Coded, block: Block, start: int, piece: Array, own: Array) -> Array:
         """The squared residuals of some rows, each over a power of 1 − leverage: that of HC3 is 1."""
@@ -219,47 +248,16 @@ class _CurvatureWorkspace:
         residuals = np.where(is_alone, 0.0, own[0]) / self.point.residual_unit
         return (residuals / np.maximum(left, ALONE) ** self.point.leverage_power) ** 2 / counts
 
-    def add_sizes(self, coded: Coded, own: Array, piece: Array, start: int, offset: Array | None) -> None:
-        """What bounds the rounding of the gradient of some rows."""
-        design, stop, is_careful = self.design, start + len(piece), self.point.is_careful
-        dense = slice(1, 1 + design.n_dense)
-        large: Any = np.abs(piece) if is_careful else None
-        if is_careful:
-            terms = coded.logits(np.abs(self.point.coefficients) / design.scale, start, stop, large)
-        else:
-            terms = np.abs(self.point.coefficients).sum()
-        if offset is not None:
-            terms = terms + np.abs(offset)
-        for total, sizes in zip(self.sizes, (np.abs(own[0]), own[1] * terms), strict=True):
-            total[0] += sizes.sum()
-            total[dense] += sizes @ large if is_careful else sizes.sum() * design.scale[dense]
-            for span, codes in zip(design.spans, coded.codes, strict=True):
-                total[span] += np.bincount(codes[start:stop], sizes, span.stop - span.start)
-
-    def add_products(self, piece: Array, curvatures: Array, codes: list[Array]) -> None:
-        """What rows add to the Hessian, without the row of the intercept."""
-        if self.buffer.shape[0] < len(piece):
-            # Laid out as the numbers are: columns of a frame lie apart.
-            kind: Any = np.float32 if self.point.is_single else np.float64
-            self.buffer = np.empty(piece.shape, dtype=kind, order="F" if piece.flags.f_contiguous else "C")
-        scaled = self.buffer[: len(piece)]
-        np.multiply(piece, np.sqrt(curvatures)[:, None], out=scaled, casting="same_kind")
-        self.dense += scaled.T @ scaled
-        for j, mine in enumerate(codes):
-            if self.design.n_dense:
-                by_group.segment_sums(mine, curvatures, piece, self.mixed[j])
-            for i in range(j):
-                by_group.cross_tab(codes[i], mine, curvatures, self.crossed[i, j])
-
     def freeze(self) -> CurvatureSummary:
         """The summary of the blocks that were added."""
         scale = self.design.scale
-        gradient, curvature = self.sums / scale
+        gradient, curvature, *sizes = self.sums / scale
         total = exact.as_integer(self.limbs[0])
         hessian = self.hessian(curvature) if self.point.wants_hessian else None
         largest = np.ones(self.design.width)
         own = largest[1 : 1 + self.design.n_dense]
-        np.maximum(own, self.largest / scale[1 : 1 + self.design.n_dense], out=own)
+        if self.design.has_outliers:
+            np.maximum(own, self.largest / scale[1 : 1 + self.design.n_dense], out=own)
         return CurvatureSummary(
             self.point,
             self.n_rows,
@@ -268,7 +266,7 @@ class _CurvatureWorkspace:
             gradient,
             curvature,
             hessian,
-            self.sizes / scale,
+            np.array(sizes),
             largest,
             np.vstack((*self.alone, np.zeros((0, self.design.width)))),
         )
@@ -284,7 +282,9 @@ class _CurvatureWorkspace:
         n_levels = eliminated.stop - eliminated.start
         moved = [slice(s.start - n_levels, s.stop - n_levels) if s.start > eliminated.start else s for s in spans]
         others, across = total.others, total.across
-        others[dense, dense] = self.dense / scale / scale[:, None]
+        # The kernel forms blocks from the diagonal upwards.
+        upper = np.triu(self.dense)[: design.n_dense, : design.n_dense]
+        others[dense, dense] = (upper + np.triu(upper, 1).T) / scale / scale[:, None]
         total.levels[:] = curvature[eliminated]
         of_others = total.parted(curvature)[1]
         for j, (span, place) in enumerate(zip(spans, moved, strict=True)):
@@ -307,25 +307,72 @@ class _CurvatureWorkspace:
         return total
 
 
+def filled_up(n_dense: int) -> int:
+    """The columns that the kernel sums: up to a whole block of them."""
+    return -(-n_dense // BLOCK) * BLOCK
+
+
+def room_for(n_rows: int) -> Array:
+    """Room for what the kernel finds of each row."""
+    return np.empty((dense_rows.N_OF_ROW, n_rows))
+
+
+NO_SUMS, NO_PRODUCTS, NOTHING = np.zeros((0, 1)), np.zeros((0, 0)), np.zeros(0)
+
+
+def fold(
+    coded: Coded,
+    block: Block,
+    point: Point,
+    of_rows: Array,
+    limbs: Array,
+    sums: Array = NO_SUMS,
+    hessian: Array = NO_PRODUCTS,
+    largest: Array = NOTHING,
+    *,
+    is_given: bool = False,
+) -> None:
+    """The rows of a block through the kernel, as `dense_rows.fold_rows` has it; of_rows: of all of them, or of none."""
+    design, n_rows = coded.design, block.n_rows
+    at, sizes = point.coefficients / design.scale, np.abs(point.coefficients) / design.scale
+    base = np.empty((2, 0))
+    if coded.codes or block.offset is not None:
+        base = np.zeros((2, n_rows))
+        base[0] = coded.before_numbers(at, 0, n_rows)
+        if coded.codes and point.is_careful:
+            base[1] = coded.before_numbers(sizes, 0, n_rows) - sizes[0]
+        if block.offset is not None:
+            base[0] += block.offset
+            base[1] += np.abs(block.offset)
+    # Terms of levels are among `base` where they are summed row by row; otherwise features are at most 1.
+    of_terms = float(sizes[0] if point.is_careful else np.abs(point.coefficients).sum())
+    has_mass = block.sample_weight is not None or block.counts is not None
+    dense_rows.fold_rows(
+        coded.table,
+        at[: 1 + design.n_dense],
+        block.y_true,
+        mass_of(block) if has_mass else NOTHING,
+        base,
+        (point.is_careful, point.is_single, of_terms, is_given),
+        of_rows,
+        limbs,
+        sums,
+        hessian,
+        largest,
+    )
+
+
 def residuals_of(
     block: Block, coded: Coded, point: Point, limbs: Array | None = None
 ) -> Iterator[tuple[int, int, Array, Array, Array]]:
     """(start, stop, numbers less their centre, [residuals, curvatures], logits) of each piece; losses go to `limbs`.
 
-    Residuals and curvatures are those of `losses.logistic_rows`, times weight and count.
+    Residuals and curvatures are those of `losses.logistic_row`, times weight and count.
     """
-    coefficients = point.coefficients / coded.design.scale
-    limbs = exact.new_limbs(1) if limbs is None else limbs
+    of_rows = room_for(block.n_rows)
+    fold(coded, block, point, of_rows, exact.new_limbs(1) if limbs is None else limbs)
     for start, stop in pieces(block.n_rows):
-        piece = coded.piece(start, stop)
-        logits = coded.logits(coefficients, start, stop, piece)
-        if block.offset is not None:
-            logits += block.offset[start:stop]
-        weights = None if block.sample_weight is None else block.sample_weight[start:stop]
-        counts = None if block.counts is None else block.counts[start:stop]
-        own = np.empty((2, stop - start))
-        losses.logistic_rows(block.y_true[start:stop], logits, weights, counts, own[0], own[1], limbs)
-        yield start, stop, piece, own, logits
+        yield start, stop, coded.piece(start, stop), of_rows[:2, start:stop], of_rows[dense_rows.LOGIT, start:stop]
 
 
 def with_intercept(coded: Coded, start: int, stop: int, piece: Array) -> Array:

@@ -3,18 +3,20 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import PIECE_ROWS
+from logloss.data.design import readable, table_of
 from logloss.data.rows import Array, Column
 from logloss.data.terms import levels_of
 from logloss.data.values import Value
+from logloss.onepass.kernels.column_ranges import fold_ranges
 from logloss.onepass.kernels.hashing import GOLDEN, splitmix
+from logloss.onepass.kernels.vectors import BLOCK
 from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, mass_of, merged, times_of
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.text import count
@@ -26,6 +28,8 @@ MOST_LEVELS = 1 << 16
 # Distinct values that are kept: all of them up to so many, then those whose hash is below ever lower limits.
 MOST_KEPT = 4096
 BITS = 64
+# Values that are looked at first: most columns are neither whole numbers nor numbers of rows, and these tell.
+FEW = 256
 # Values of a block that are few enough to be sorted, and the level at which more of them are begun with.
 SMALL, FIRST_LEVEL = 1 << 16, 5
 # Deviations from the mean above it, and below its inverse, have squares that are numbers.
@@ -53,8 +57,9 @@ class DistinctValues:
     def of(cls, values: Array) -> DistinctValues:
         """Of some numbers, none of them NaN. Cost: one look where they are not whole, else a sort of what is kept."""
         nothing = np.zeros(0), np.zeros(0, np.int64)
-        if not all(bool((part == np.floor(part)).all()) for part in (values[:256], values[256:])):
+        if not all(bool((part == np.floor(part)).all()) for part in (values[:FEW], values[FEW:])):
             return cls(False, 0, *nothing)
+        values = values.astype(np.float64)
         if len(values) <= SMALL:
             return cls(True, 0, *np.unique(values + 0.0, return_counts=True)).lowered()
         low = float(values.min())
@@ -163,6 +168,13 @@ class Range:
     def is_numbering(self) -> bool:
         """Whether the values number the rows: they go up by one from each row to the next."""
         return self.offsets[0] == self.offsets[1]
+
+    def part(self, columns: slice, names: tuple[str, ...] | None) -> Range:
+        """Of some of the columns, which have these names."""
+        own = replace(self, names=names)
+        for name in ("sums", "weights", "lows", "highs", "n_lacking", "deviations"):
+            own = replace(own, **{name: getattr(self, name)[columns]})
+        return own
 
     def merge(self, other: Range) -> Range:
         """Of the rows of both."""
@@ -301,8 +313,13 @@ def _together(a: Kept, b: Kept) -> Kept:
 
 
 class _ColumnWorkspace:
+    """All numbers of a block are looked at together: `numbers` is the range of all of them, side by side."""
+
     def __init__(self, empty: ColumnSummary) -> None:
         self.summary, self.sample = empty, empty.sample.workspace()
+        # (Number of the feature, names of its columns, how many) of each array of numbers.
+        self.layout: tuple[tuple[int, tuple[str, ...] | None, int], ...] = ()
+        self.numbers: Range | None = None
 
     def add(self, block: Block) -> None:
         """Take in a block."""
@@ -316,14 +333,21 @@ class _ColumnWorkspace:
     def _add(self, block: Block) -> None:
         mass = mass_of(block)
         columns: dict[int, Kept] = {}
+        numbers: dict[int, Column] = {}
         for j, column in enumerate(block.features):
             if column.categories is not None or column.values.dtype == np.bool_ or j in self.summary.categories:
                 columns[j] = _levels(column, mass)
             else:
-                is_watched = j in self.summary.unnamed
-                columns[j] = (
-                    _matrix_range(column, mass) if column.is_matrix else _range(column, mass, block, is_watched)
-                )
+                numbers[j] = column
+                if j in self.summary.unnamed and not column.is_matrix:
+                    columns[j] = _watched(column, block)
+        layout = tuple((j, c.names or None, c.values.shape[1] if c.is_matrix else 1) for j, c in numbers.items())
+        if layout != self.layout:
+            self._take_numbers()
+            self.layout = layout
+        if numbers:
+            found = _range([column.values for column in numbers.values()], mass)
+            self.numbers = found if self.numbers is None else self.numbers.merge(found)
         n_rows = times_of(block)
         self.summary = self.summary.merge(
             ColumnSummary(
@@ -340,8 +364,21 @@ class _ColumnWorkspace:
             )
         )
 
+    def _take_numbers(self) -> None:
+        """Put the ranges of numbers with what is known of each feature."""
+        if self.numbers is None:
+            return
+        columns: dict[int, Kept] = {}
+        start = 0
+        for j, names, width in self.layout:
+            columns[j] = self.numbers.part(slice(start, start + width), names)
+            start += width
+        own = replace(ColumnSummary.empty(), columns=columns)
+        self.summary, self.numbers = self.summary.merge(own), None
+
     def freeze(self) -> ColumnSummary:
         """The summary of the blocks that were added."""
+        self._take_numbers()
         return replace(self.summary, sample=self.sample.freeze())
 
 
@@ -374,75 +411,52 @@ def _levels(column: Column, mass: Array) -> Levels:
     return Levels(weight_of, n_rows, {v: ranks[v] for v in weight_of if v is not None} if is_one_to_one else None)
 
 
-def _range(column: Column, mass: Array, block: Block, is_watched: bool) -> Range:
-    values = np.asarray(column.values, dtype=np.float64)
+def _watched(column: Column, block: Block) -> Range:
+    """Of a column that nobody has named what is not of each number: whether it numbers the rows, its whole numbers."""
+    values, numbers = column.values, np.arange(block.n_rows) if block.rows is None else block.rows
     lacking = np.isnan(values)
-    n_lacking = int(np.count_nonzero(lacking))
-    if n_lacking:
-        values, mass = values[~lacking], mass[~lacking]
+    if lacking.any():
+        values, numbers = values[~lacking], numbers[~lacking]
     offsets = (np.inf, -np.inf)
     # One row of a frame, whose rows have no numbers, is no sequence.
-    if is_watched and len(values) > (0 if block.place.is_numbered else 1):
-        numbers = np.arange(block.n_rows) if block.rows is None else block.rows
-        own = values - (block.first_row + (numbers[~lacking] if n_lacking else numbers))
+    for n_seen in (FEW, len(values)) if len(values) > (0 if block.place.is_numbered else 1) else ():
+        own = values[:n_seen].astype(np.float64) - (block.first_row + numbers[:n_seen])
         if not block.place.is_numbered:
             # Of a frame only this is known: whether in each run of rows the numbers go up by one.
             own = own - own[0]
         offsets = float(own.min()), float(own.max())
-    low, high = (values.min(), values.max()) if len(values) else (np.inf, -np.inf)
-    total, weight = np.array([mass @ values]), np.array([mass.sum()])
-    deviations = _deviations(values[:, None], mass, total, weight, np.array([low]), np.array([high]))
-    return Range(
-        None,
-        total,
-        weight,
-        np.array([low]),
-        np.array([high]),
-        np.array([n_lacking]),
-        deviations,
-        offsets,
-        DistinctValues.of(values) if is_watched else None,
-    )
+        if offsets[0] < offsets[1]:
+            break
+    return replace(_nothing(1), offsets=offsets, distinct=DistinctValues.of(values))
 
 
-def _deviations(values: Array, mass: Array, sums: Array, weights: Array, lows: Array, highs: Array) -> Array:
-    """The root of Σw(x − mean)² of each column of some rows, NaN left out. lows, highs: of each column."""
-    with np.errstate(invalid="ignore", divide="ignore"):
-        means = np.where(weights > 0, sums / weights, 0.0)
-        own = values - means
-        largest = np.maximum(highs - means, means - lows)
-        # Squares of these are numbers; others are taken in units of the largest.
-        unit = np.where(((largest > LEAST_SQUARED) & (largest < 1 / LEAST_SQUARED)) | ~(largest > 0), 1.0, largest)
-    if (unit != 1.0).any():
-        own /= unit
-    np.multiply(own, own, out=own)
-    squares = mass @ own
-    if np.isnan(squares).any():
-        squares = mass @ np.where(np.isnan(own), 0.0, own)
+def _nothing(width: int) -> Range:
+    """Of no rows."""
+    zeros, ends = np.zeros(width), np.full(width, np.inf)
+    return Range(None, zeros, zeros, ends, -ends, np.zeros(width, dtype=np.int64), zeros)
+
+
+def _range(arrays: Sequence[Array], mass: Array) -> Range:
+    """Of all columns of some arrays, side by side. Cost: 2 ns a number."""
+    arrays = [readable(values) for values in arrays]
+    width = sum(values.shape[1] if values.ndim == 2 else 1 for values in arrays)
+    as_found = table_of(arrays, np.zeros(width), np.full(width, np.inf), np.full(width, -1))
+    filled = -(-width // BLOCK) * BLOCK
+
+    def found_in(units: Array) -> tuple[Array, ...]:
+        zeros = [np.zeros(filled) for _ in range(3)]
+        found = np.full(filled, np.inf), np.full(filled, -np.inf), np.zeros(filled, dtype=np.int64), *zeros
+        fold_ranges(as_found, mass, units, *found)
+        return found
+
+    units = np.ones(filled)
+    lows, highs, n_lacking, weights, sums, squares = found_in(units)
+    spread = highs / 2 - lows / 2
+    # Squares of others are no numbers: they are taken in units of the spread.
+    is_unusual = (lows < highs) & ~((spread > LEAST_SQUARED) & (spread < 1 / LEAST_SQUARED))
+    if is_unusual.any():
+        units[is_unusual] = spread[is_unusual]
+        *_, squares = found_in(units)
     # A column of one value: its mean may be another float.
-    found: Array = np.where(lows < highs, np.sqrt(squares) * unit, 0.0)
-    return found
-
-
-def _matrix_range(column: Column, mass: Array) -> Range:
-    """Piece by piece, so that each piece is read from memory once."""
-    width = column.values.shape[1]
-    nothing, highest = np.zeros(width), np.full(width, np.inf)
-    found = Range(column.names, nothing, nothing, highest, -highest, np.zeros(width, dtype=np.int64), nothing)
-    for start in range(0, len(column.values), PIECE_ROWS):
-        piece = column.values[start : start + PIECE_ROWS]
-        own = mass[start : start + PIECE_ROWS]
-        low, high = piece.min(axis=0), piece.max(axis=0)
-        n_lacking = np.zeros(width, dtype=np.int64)
-        if np.isnan(low).any():
-            lacking = np.isnan(piece)
-            low = np.where(lacking, np.inf, piece).min(axis=0)
-            high = np.where(lacking, -np.inf, piece).max(axis=0)
-            n_lacking = lacking.sum(axis=0)
-            weights, sums = own @ ~lacking, own @ np.where(lacking, 0.0, piece)
-        else:
-            weights, sums = np.full(width, own.sum()), own @ piece
-        low, high = low.astype(np.float64), high.astype(np.float64)
-        deviations = _deviations(piece, own, sums, weights, low, high)
-        found = found.merge(Range(column.names, sums, weights, low, high, n_lacking, deviations))
-    return found
+    deviations = np.where(lows < highs, np.sqrt(squares) * units, 0.0)
+    return Range(None, sums, weights, lows, highs, n_lacking, deviations).part(slice(0, width), None)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from itertools import accumulate
 from operator import or_
@@ -70,19 +69,16 @@ NO_SCORES, NO_LARGEST_LOSSES = ScoreSummary.empty(), LargestLossesSummary.empty(
 
 @dataclass(frozen=True, slots=True, repr=False)
 class LossSum(BlockwiseSummary):
-    """Number of rows and exact sum of their losses: all that a mean log loss needs (no weights).
-
-    is_soft: some labels are shares, and nothing was summed of their blocks.
-    """
+    """Number of rows, exact sums of their losses and of their weights: all that a mean log loss needs."""
 
     n_rows: int = 0
     n_infinite: int = 0
     sum_loss: int = 0
+    sum_weight: int = 0
+    n_dropped: int = 0
     coding: frozenset[Any] = frozenset()
-    is_soft: bool = False
     is_floating: ClassVar[bool] = False
     n_settings: ClassVar[int] = 0
-    merged_by: ClassVar[Mapping[str, Callable[[Any, Any], Any]]] = {"is_soft": or_}
 
     def workspace(self) -> LossSumWorkspace:
         """A new workspace."""
@@ -90,8 +86,8 @@ class LossSum(BlockwiseSummary):
 
     @property
     def log_loss(self) -> float:
-        """Mean log loss in nats per row."""
-        return np.inf if self.n_infinite else exact.rounded(self.sum_loss, self.n_rows)
+        """Mean log loss in nats per unit of weight."""
+        return np.inf if self.n_infinite else exact.ratio(self.sum_loss, self.sum_weight)
 
     def __repr__(self) -> str:
         loss = significant(self.log_loss) if self.n_rows else "nan"
@@ -99,43 +95,56 @@ class LossSum(BlockwiseSummary):
 
 
 class LossSumWorkspace:
-    """Losses of blocks of hard labels, and of rows that are checked as they are added up."""
+    """Losses of blocks, and of rows that are checked as they are added up."""
 
     def __init__(self) -> None:
-        self.limbs = exact.new_limbs(1)
-        self.tally = np.zeros(3, np.int64)
+        # Losses and weights of rows with hard labels and no weights, and of others.
+        self.hard, self.general = exact.new_limbs(1), exact.new_limbs(2)
+        # Rows, rows of infinite loss; of hard labels also slices with a 0.
+        self.n_hard, self.n_general = np.zeros(3, np.int64), np.zeros(2, np.int64)
+        self.n_dropped = 0
         self.coding: frozenset[Any] = frozenset()
-        self.is_soft = False
 
     def add(self, block: Block | Unchecked) -> None:
-        """Take in a block, or rows that were not checked; nothing more after labels that are shares."""
-        if self.is_soft:
-            return
+        """Take in a block, or rows that were not checked."""
         if isinstance(block, Unchecked):
             arrays = block.arrays()
-            n_slices_before = int(self.tally[2])
+            n_slices_before = int(self.n_hard[2])
             if arrays is not None and self._is_added(*arrays):
                 # As a block remembers it: beside a 0, −1 is no label.
-                self.coding |= {("value", 0.0)} if self.tally[2] > n_slices_before else frozenset()
+                self.coding |= {("value", 0.0)} if self.n_hard[2] > n_slices_before else frozenset()
                 return
             block = block.checked()
         self.coding |= block.coding
-        self.is_soft = block.y_true.dtype != np.uint8
-        if not self.is_soft and not self._is_added(block.y_true, *forecast_of(block)):
+        self.n_dropped += block.n_dropped
+        labels, forecast = block.y_true, forecast_of(block)
+        if not is_hard(block) or block.counts is not None:
+            weighted_losses.weighted_losses_summed(
+                labels, *forecast, block.sample_weight, block.counts, self.general, self.n_general
+            )
+        elif not self._is_added(labels, *forecast):
             raise AssertionError("a block holds what its checks refuse")
 
     def _is_added(self, y: NDArray[Any], p: NDArray[Any], q: NDArray[Any] | None, z: NDArray[Any] | None) -> bool:
         """Take in arrays, if every label is 0 or 1 and every forecast in its domain."""
-        limbs, tally = self.limbs.copy(), self.tally.copy()
+        limbs, tally = self.hard.copy(), self.n_hard.copy()
         is_sound: bool = counted_losses.losses_summed(y, p, q, z, limbs, tally)
         if is_sound:
-            self.limbs, self.tally = limbs, tally
+            self.hard, self.n_hard = limbs, tally
         return is_sound
 
     def freeze(self) -> LossSum:
         """The summary of what was added."""
-        n_rows, n_infinite, _ = self.tally.tolist()
-        return LossSum(n_rows, n_infinite, exact.as_integer(self.limbs[0]), self.coding, self.is_soft)
+        (n_hard, n_infinite, _), (n_general, n_more) = self.n_hard.tolist(), self.n_general.tolist()
+        loss, weight = (exact.as_integer(limbs) for limbs in self.general)
+        return LossSum(
+            n_hard + n_general,
+            n_infinite + n_more,
+            loss + exact.as_integer(self.hard[0]),
+            weight + exact.of_count(n_hard),
+            self.n_dropped,
+            self.coding,
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

@@ -49,10 +49,11 @@ class SampleSummary(BlockwiseSummary):
             pieces,
         )
 
-    def chosen(self) -> list[tuple[Array, Block]]:
-        """(priorities, rows) of exactly the rows that were drawn."""
-        last = self.priorities[-1] if len(self.priorities) else 0
-        return [(own[own <= last], rows.taken(own <= last)) for own, rows in self.pieces]
+    def chosen(self, n_most: int | None = None) -> list[tuple[Array, Block]]:
+        """(priorities, rows) of exactly the rows that were drawn, or of so many of them, drawn again."""
+        last = self.priorities[:n_most][-1] if len(self.priorities) else 0
+        kept = [(own, rows, own <= last) for own, rows in self.pieces]
+        return [(own, rows) if is_low.all() else (own[is_low], rows.taken(is_low)) for own, rows, is_low in kept]
 
     def __repr__(self) -> str:
         return f"SampleSummary: n_rows={count(self.n_rows)}  n_drawn={count(len(self.priorities))}"
