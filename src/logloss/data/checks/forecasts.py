@@ -9,12 +9,11 @@ import numpy as np
 
 from logloss.data.checks.reading import Check
 from logloss.data.rows import Array, Column, Forecaster
+from logloss.onepass.kernels.pointwise import PAIR_TOLERANCE
 from logloss.text import value_text
 
 BITS_OF_ONE = 0x3FF0000000000000
 BITS_OF_ONE_FLOAT32 = 0x3F800000
-# P(0) + P(1) may miss 1 by the rounding of a float32 column, not by more.
-PAIR_TOLERANCE = 1e-6
 # P(1), P(0) and logits of one forecast, those that there are.
 Forecast = tuple[Array | None, Array | None, Array | None]
 

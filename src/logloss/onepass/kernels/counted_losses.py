@@ -15,7 +15,6 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from logloss.data.checks.forecasts import PAIR_TOLERANCE
 from logloss.onepass.kernels.compiled import as_bits, as_float, compiled, fma, inlined
 from logloss.onepass.kernels.exact import carry, deposit, deposit_below
 from logloss.onepass.kernels.losses import (
@@ -27,7 +26,7 @@ from logloss.onepass.kernels.losses import (
     probability_from,
     surprisals_of_slice,
 )
-from logloss.onepass.kernels.pointwise import BITS_OF_INFINITY, BITS_OF_ONE, INFINITY
+from logloss.onepass.kernels.pointwise import BITS_OF_INFINITY, BITS_OF_ONE, INFINITY, PAIR_TOLERANCE
 from logloss.onepass.kernels.products import (
     SLICE,
     STRIDE,

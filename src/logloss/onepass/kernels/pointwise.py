@@ -15,6 +15,8 @@ import numpy as np
 from logloss.onepass.kernels.compiled import as_bits, as_float, fma, inlined
 
 INFINITY = np.inf
+# P(0) + P(1) may differ from 1 by the rounding of a float32 column, not by more.
+PAIR_TOLERANCE = 1e-6
 
 # ln 2 in two parts: the first has 32 trailing zero bits, so that k·LN2_HIGH is exact for |k| < 2^21 (fdlibm).
 LN2_HIGH = 6.93147180369123816490e-01
