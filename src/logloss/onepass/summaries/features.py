@@ -341,7 +341,9 @@ class _ColumnWorkspace:
                 numbers[j] = column
                 if j in self.summary.unnamed and not column.is_matrix:
                     columns[j] = _watched(column, block)
-        layout = tuple((j, c.names or None, c.values.shape[1] if c.is_matrix else 1) for j, c in numbers.items())
+        layout = tuple(
+            (j, c.names if c.is_matrix else None, c.values.shape[1] if c.is_matrix else 1) for j, c in numbers.items()
+        )
         if layout != self.layout:
             self._take_numbers()
             self.layout = layout
