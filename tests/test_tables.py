@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -83,7 +84,11 @@ def sums_of_lanes(lanes: np.ndarray, lowest: int) -> list[Fraction]:
     return [sum(int(lane) << (32 * j) for j, lane in enumerate(own)) * Fraction(2) ** lowest for own in lanes.T]
 
 
-@given(st.lists(st.tuples(st.floats(0, 9) | st.sampled_from([5e-324, 1e-300, 0.1]), st.integers(0, 4)), max_size=20))
+# Of 53 bits each, some of which lie below the two lanes.
+FULL = st.builds(math.ldexp, st.integers(2**52, 2**53 - 1).map(float), st.integers(-180, -50))
+
+
+@given(st.lists(st.tuples(FULL | st.sampled_from([0.0, 5e-324, 1e-300]), st.integers(0, 4)), max_size=20))
 def test_deposit_pair_rests_equals_its_twin(entries):
     values, slots = np.array([x for x, _ in entries], float), np.array([slot for _, slot in entries], np.int32)
     lanes = np.zeros((44, 5), np.int64)
