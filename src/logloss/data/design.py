@@ -318,12 +318,16 @@ class Coded:
 
     def before_numbers(self, coefficients: Array, start: int, stop: int) -> Array:
         """What log-odds are without the numbers: intercept and levels; coefficients as of `logits`."""
-        logits: Array = np.zeros((stop - start, *coefficients.shape[1:])) + coefficients[0]
+        from logloss.onepass.kernels.by_group import add_levels
+
+        logits = np.empty((stop - start, *coefficients.shape[1:]))
+        logits[:] = coefficients[0]
+        wide = logits.reshape(stop - start, -1)
         for span, term, codes in zip(self.design.spans, self.design.categories, self.codes, strict=True):
-            own = coefficients[span]
+            own = coefficients[span].reshape(span.stop - span.start, -1)
             # A strange level is worth what the levels of training were on average.
             usual = np.average(own, axis=0, weights=term.weights) if self.strange else 0.0 * own[0]
-            logits += np.concatenate([own, np.asarray(usual)[None]])[codes[start:stop]]
+            add_levels(codes[start:stop], np.concatenate([own, usual[None]]), wide)
         return logits
 
     def logits(self, coefficients: Array, start: int, stop: int, piece: Array | None = None) -> Array:

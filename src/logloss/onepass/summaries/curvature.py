@@ -216,10 +216,9 @@ class _CurvatureWorkspace:
         """The sums of the levels of categories; of_rows: what the kernel has found."""
         residuals, curvatures, terms, _ = of_rows
         for span, codes in zip(self.design.spans, coded.codes, strict=True):
-            for total, own in zip(
-                self.sums, (residuals, curvatures, np.abs(residuals), curvatures * terms), strict=True
-            ):
-                total[span] += np.bincount(codes, own, span.stop - span.start)
+            own = np.zeros((span.stop - span.start, dense_rows.N_SUMS))
+            by_group.level_sums(codes, residuals, curvatures, terms, own)
+            self.sums[:, span] += own.T
         if not self.point.wants_hessian:
             return
         for j, mine in enumerate(coded.codes):
