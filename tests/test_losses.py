@@ -169,6 +169,24 @@ def test_logistic_rows_equal_their_twin(table, has_weights, has_counts):
     assert abs(fraction_of(limbs[0]) - total) <= total * Fraction(2) ** -50 + Fraction(2) ** -1060
 
 
+@given(tables(("hard logits", "soft"), min_rows=1), st.booleans())
+def test_losses_along_a_step_equal_their_twin(table, has_mass):
+    """The loss at each length, and at the end of the other step; losses are sums of positive numbers: 8 ULP."""
+    rng = np.random.default_rng(SEED)
+    at, *directions = rng.normal(0, 10, (3, table.n_rows))
+    mass = rng.gamma(1, 1, table.n_rows) if has_mass else np.zeros(0)
+    lengths, limbs = np.array([0.0, 0.5, 2.0]), exact.new_limbs(4)
+    is_left = losses.losses_along(table.y_true, mass, at, np.array(directions), lengths, 1e300, limbs)
+    assert is_left.tolist() == [True] * 4
+    ends = [at + length * directions[0] for length in lengths] + [at + directions[1]]
+    for own, z in zip(limbs, ends, strict=True):
+        costs, _, _ = reference.logistic_rows(table.y_true, z, mass if has_mass else None, None)
+        total = reference.deposit(costs)
+        # Log-odds that are rounded twice move by 2^-48 at most, and a loss by no more.
+        slack = Fraction(2) ** -48 * Fraction(float(mass.sum()) if has_mass else table.n_rows)
+        assert abs(fraction_of(own) - total) <= total * Fraction(2) ** -50 + slack
+
+
 @pytest.mark.parametrize(("y", "z", "residual"), [(1, 40.0, -4.248354255291589e-18), (0, 20.0, 1.0), (1, -50.0, -1.0)])
 def test_gradients_of_single_rows_do_not_cancel(y, z, residual):
     """PyTorch gives 0.0 for the first (σ(z) − y cancels), Keras 0.0 for the second (clipped), and −1.9e-10 for the third
