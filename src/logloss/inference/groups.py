@@ -15,9 +15,9 @@ from logloss.data.keys import REST
 from logloss.inference.cautions import caution_of
 from logloss.inference.clustered_groups import DEPENDENT, NOT_KEPT, ClustersOfGroups, why_too_few
 from logloss.inference.moments import Moments, Sums, squares_about
-from logloss.inference.null_distribution import NullDistribution, null_distribution_of
+from logloss.inference.null_distribution import N_DRAWS, NullDistribution, null_distribution_of
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import score_table_of_group
+from logloss.inference.score_table import in_slices, score_table_of_group
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, of_count, ratio
 from logloss.onepass.summaries import GroupedSummary
 from logloss.onepass.summaries.grouped import GENERAL_COLUMNS, HARD_COLUMNS
@@ -139,7 +139,6 @@ def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool, has_
     """Log loss, contribution, event rate, mean prediction and miscalibration of each group, with intervals."""
     if grouped.n_groups == 0:
         return SmallTable({name: [] for name in (*grouped.columns, "rows", "log_loss_nats")})
-    cells = [None] * grouped.n_groups if grouped.cells is None else grouped.cells.by_group(grouped.n_groups)
     rows: list[dict[str, Any]] = []
     whole = Whole.of(total, grouped)
     groups = [
@@ -152,11 +151,10 @@ def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool, has_
         losses, reaches, effective = _of_clusters(grouped, losses, is_finite=not whole.n_infinite)
     else:
         reaches = _reaches_of_rows(groups, losses, whole)
-    for number, (name, cell, moments) in enumerate(zip(grouped.names, cells, groups, strict=True)):
+    parts = _parts(grouped, groups, has_clusters=has_clusters)
+    for number, (name, moments) in enumerate(zip(grouped.names, groups, strict=True)):
         row = dict(zip(grouped.columns, name if name != REST else REST * len(grouped.columns), strict=True))
-        row |= _figures(moments, whole, losses[number], reaches[number], effective[number])
-        if cell is not None:
-            row |= _parts(grouped, cell, moments, has_clusters=has_clusters)
+        row |= _figures(moments, whole, losses[number], reaches[number], effective[number]) | parts[number]
         rows.append(row)
     return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
 
@@ -260,7 +258,22 @@ def clustered_mean(mean: Estimate, effective: float, error: float, *, lowest: fl
     return Estimate(mean, min(max(mean - reach, lowest), mean), mean + reach, mean.reason)
 
 
-def _parts(
+def _parts(grouped: GroupedSummary, groups: Sequence[Moments], *, has_clusters: bool) -> list[dict[str, Any]]:
+    """What follows from the labels by score of each group, on as many threads as there are processors."""
+    parts: list[dict[str, Any]] = [{}] * len(groups)
+    if grouped.cells is None:
+        return parts
+    cells = grouped.cells.by_group(len(groups))
+
+    def find(first: int, last: int) -> None:
+        for number in range(first, last):
+            parts[number] = _parts_of(grouped, cells[number], groups[number], has_clusters=has_clusters)
+
+    in_slices(find, len(groups), 0 if has_clusters else N_DRAWS * min(len(grouped.cells.counts.keys), PLACES_DRAWN))
+    return parts
+
+
+def _parts_of(
     grouped: GroupedSummary, cell: tuple[CountTable, SumTable], moments: Moments, *, has_clusters: bool
 ) -> dict[str, Any]:
     """The miscalibration of a group, with its null mean and p-value."""
