@@ -196,6 +196,15 @@ def test_a_sample_that_misleads_is_dropped(monkeypatch):
     assert model.coefficients == pytest.approx(plain.coefficients, rel=1e-12)
 
 
+def test_a_start_that_is_worse_than_the_base_rate_but_converges_is_not_left():
+    """On noise every eighth row fits nothing of the others: the passes from there converge, and none begins at 0."""
+    features, labels = random_rows(20_000, [0.0, 0.0, 0.0], 0.0)
+    model = logloss.fit(features, labels, leave_one_out=False)
+    assert model.passes[0].log_loss > logloss.entropy(model.base_rate)
+    assert all(any(each.coefficients) for each in model.passes)
+    assert model.certificate.is_proven
+
+
 def test_the_bound_holds_for_the_mean_objective_with_its_penalty():
     """The first pass looks at 0, where the penalty is 0 and the loss ln 2: the gap is then known without any solver."""
     model = logloss.fit(X, Y, l2=1.0)

@@ -182,7 +182,8 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
         if separating.directions:
             return _on_face(problem, separating, start, history, max_passes)
     state = solve(problem, start, history, min(max_passes, PATIENCE))
-    if state.n_passes < max_passes and _is_misled(problem, start, state.history.passes[0]):
+    has_left = state.n_passes < max_passes and not has_converged(problem, state.evaluation)
+    if has_left and _is_misled(problem, start, state.history.passes[0]):
         # A sample that misled: rather Newton's method from nothing.
         state = solve(problem, np.zeros(problem.design.width), state.history, max_passes - state.n_passes)
     if problem.l2 == 0 and not state.evaluation.is_proven:
