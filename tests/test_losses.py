@@ -45,6 +45,22 @@ def test_surprisals_equal_their_twin(table):
     assert all(ulps_apart(a, b) <= steps(table) for a, b in zip(out.tolist(), expected, strict=True))
 
 
+@given(tables(PLAIN_KINDS, min_rows=1), st.booleans())
+def test_surprisals_of_slice_equal_their_twin(table, is_tame):
+    """Of a whole slice, whether its losses are finite is known where no number of it is rare."""
+    if is_tame and table.y_logit is not None:
+        table = table.take(np.abs(table.y_logit) <= 22)
+    p, q, z = forecast_of(table)
+    out, high, low = np.empty((3, table.n_rows))
+    is_finite = losses.surprisals_of_slice(table.y_true, p, q, z, out, high, low)
+    expected, is_known = reference.surprisals_of_slice(table.y_true, p, q, z)
+    assert is_finite == is_known
+    assert all(ulps_apart(a, b) <= steps(table) for a, b in zip(out.tolist(), expected, strict=True))
+    if z is not None:
+        # Right to one rounding, NumPy's to one more; subnormal numbers to half a unit of theirs.
+        assert high == pytest.approx(np.exp(-np.abs(z.astype(float))), rel=2.0**-51, abs=5e-324)
+
+
 @given(tables(("soft",)), st.booleans())
 def test_soft_surprisals_equal_their_twin(table, is_hard):
     """Two rows of 1 ULP each, a rounded product of each, a sum: 3 ULP here, 3 there."""
