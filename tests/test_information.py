@@ -230,7 +230,7 @@ def test_the_type_of_the_labels_changes_no_bit(dtype):
 
 
 def test_rows_of_every_part_are_looked_at():
-    """Three parts of 2^19 rows: what is wrong or unusual in the last one only is found, and named."""
+    """Nine parts of at most 2^17 rows: what is wrong or unusual in the last one only is found, and named."""
     n = 1_100_000
     y, p = np.zeros(n), np.full(n, 0.5)
     y[: 1 << 19] = 1.0

@@ -205,7 +205,7 @@ def test_known_prevalence_moves_a_calibrated_forecaster_to_the_true_probability(
 
 
 def test_what_waits_in_several_blocks_and_parts_is_added_up():
-    """Blocks have 2^17 rows and parts 2^19; sums are exact, so that the order cannot matter."""
+    """Blocks and parts have 2^17 rows; sums are exact, so that the order cannot matter."""
     random = np.random.default_rng(4)
     n = (1 << 19) + (1 << 18)
     p = random.random(n)

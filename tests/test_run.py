@@ -82,7 +82,7 @@ def test_rows_that_are_as_long_as_the_answer_come_in_their_order_and_are_told_of
 
 @pytest.mark.parametrize("n_threads", [1, 2, 4, 8])
 def test_a_walk_over_several_parts_of_a_table_in_memory_is_one_answer(n_threads):
-    """1,100,000 rows: three parts of 2^19 rows, eight blocks and a rest."""
+    """1,100,000 rows: nine parts, eight of 2^17 rows and a rest."""
     table = random_table(SEED, 1_100_000)
     found = run.walk(source_of(table), table.roles, LossSum.empty(), n_threads=n_threads)
     assert found == LossSum.of(table.block())

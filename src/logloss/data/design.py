@@ -322,9 +322,10 @@ class Coded:
 
         logits = np.empty((stop - start, *coefficients.shape[1:]))
         logits[:] = coefficients[0]
-        wide = logits.reshape(stop - start, -1)
+        n_points = coefficients[0].size
+        wide = logits.reshape(stop - start, n_points)
         for span, term, codes in zip(self.design.spans, self.design.categories, self.codes, strict=True):
-            own = coefficients[span].reshape(span.stop - span.start, -1)
+            own = coefficients[span].reshape(span.stop - span.start, n_points)
             # A strange level is worth what the levels of training were on average.
             usual = np.average(own, axis=0, weights=term.weights) if self.strange else 0.0 * own[0]
             add_levels(codes[start:stop], np.concatenate([own, usual[None]]), wide)

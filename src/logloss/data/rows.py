@@ -20,8 +20,9 @@ from logloss.text import listed, printable, value_text
 # Rows handed out together: 1 MB of float64, which the caches hold while checks and kernels look at it in turn. 2e7 rows
 # of Parquet in blocks of this size are read as fast as whole row groups.
 BLOCK_ROWS = 1 << 17
-# Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads.
-PART_ROWS = 1 << 19
+# Rows of one part of a table in memory: fixed, so that the cut does not depend on the number of threads; small, so that
+# all of them have some.
+PART_ROWS = BLOCK_ROWS
 # Values that name a row of an engine's frame.
 N_SHOWN = 6
 # Why the index of a frame is no feature.
