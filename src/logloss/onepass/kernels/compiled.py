@@ -195,7 +195,7 @@ class Part(CPUDispatcher):  # type: ignore[misc]
         super().__init__(function, targetoptions={**own, **OPTIONS}, pipeline_class=PartCompiler)
 
     def get_call_template(self, args: Sequence[Type], kws: dict[str, Type]) -> Any:
-        """What a kernel that calls it is told. numba compiles it again for each argument that is written as a number."""
+        """What a kernel that calls it is told: not which arguments are constants, or each would have its own code."""
         return super().get_call_template([types.unliteral(each) for each in args], kws)
 
 
