@@ -17,7 +17,7 @@ from logloss.comparison.sequential import SequentialAnalysis
 from logloss.inference.cautions import caution_of
 from logloss.inference.groups import clustered_mean, sums_of_key
 from logloss.inference.moments import Moments, effective_count
-from logloss.onepass.kernels.exact import of_count, ratio
+from logloss.onepass.kernels.exact import UNIT_EXPONENT, of_count, ratio
 from logloss.onepass.summaries import ComparisonSummary, LargeLoss
 from logloss.onepass.summaries.contrast import Contrast
 from logloss.onepass.summaries.grouped import GroupedSummary
@@ -121,6 +121,7 @@ class PairSums:
         any_loss = summary.losses[0]
         self.n_rows = contrast.counts[0]
         self.n_positive, self.n_infinite, self.is_soft = any_loss.n_positive, 0, any_loss.is_soft
+        self.unit_exponent = UNIT_EXPONENT
         # Rows without weights are counted, not summed: each adds one to every power of the weight.
         hard = of_count(any_loss.n_hard[0])
         self._sums = {name: any_loss.general[SUMS.index(name)] + hard for name in ("w", "ww", "www")}
@@ -162,6 +163,7 @@ class GroupPairSums:
         counts = grouped.totals.counts[int(np.searchsorted(grouped.totals.keys, number))].tolist()
         better, worse = pair
         self.n_rows, self.n_positive, self.n_infinite, self.is_soft = counts[0], 0, 0, False
+        self.unit_exponent = UNIT_EXPONENT
         self.n_infinite_of = counts[1 + better], counts[1 + worse]
         self.losses = sums[1 + better], sums[1 + worse]
         # Weight, losses, weight², weight times losses, squares of the differences.

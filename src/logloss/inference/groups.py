@@ -15,9 +15,9 @@ from logloss.data.keys import REST
 from logloss.inference.cautions import caution_of
 from logloss.inference.clustered_groups import DEPENDENT, NOT_KEPT, ClustersOfGroups, why_too_few
 from logloss.inference.moments import Moments, Sums, squares_about
-from logloss.inference.null_distribution import NullDistribution, null_distribution_of
+from logloss.inference.null_distribution import N_DRAWS, NullDistribution, null_distribution_of
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import score_table_of_group
+from logloss.inference.score_table import in_slices, score_table_of_group
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, of_count, ratio
 from logloss.onepass.summaries import GroupedSummary
 from logloss.onepass.summaries.grouped import GENERAL_COLUMNS, HARD_COLUMNS
@@ -34,23 +34,26 @@ OF_COUNTS = {"w": 3, "ww": 3, "www": 3, "a": 4, "aw": 4, "aa": 4, "w_infinite": 
 
 
 class GroupSums:
-    """The sums of one group, in units of 2^-6720, under the names of `onepass.summaries.loss`."""
+    """The sums of one group, in units of 2^-unit_exponent, under the names of `onepass.summaries.loss`."""
 
-    def __init__(self, grouped: GroupedSummary, number: int, *, is_soft: bool) -> None:
-
+    def __init__(
+        self, grouped: GroupedSummary, number: int, *, is_soft: bool, unit_exponent: int = UNIT_EXPONENT
+    ) -> None:
+        self.unit_exponent = unit_exponent
         totals = grouped.totals.counts[np.searchsorted(grouped.totals.keys, number)].tolist()
         self.n_rows, self.n_positive, self.n_infinite = totals[:3]
         self.is_soft = is_soft
         self._totals = totals
-        self._hard = dict(zip(HARD_COLUMNS[grouped.kind], sums_of_key(grouped.sums, number), strict=True))
-        self._general = dict(zip(GENERAL_COLUMNS[grouped.kind], sums_of_key(grouped.general, number), strict=True))
+        hard, general = (sums_of_key(each, number, unit_exponent) for each in (grouped.sums, grouped.general))
+        self._hard = dict(zip(HARD_COLUMNS[grouped.kind], hard, strict=True))
+        self._general = dict(zip(GENERAL_COLUMNS[grouped.kind], general, strict=True))
 
     def sum(self, name: str) -> int:
         """One of the sums."""
         total = self._general.get(name, 0)
         if name in OF_HARD:
             total += self._hard[OF_HARD[name]]
-        return total + (of_count(self._totals[OF_COUNTS[name]]) if name in OF_COUNTS else 0)
+        return total + (self._totals[OF_COUNTS[name]] << self.unit_exponent if name in OF_COUNTS else 0)
 
 
 def sums_of_keys(grouped: GroupedSummary, name: str) -> list[int]:
@@ -69,13 +72,13 @@ def sums_of_keys(grouped: GroupedSummary, name: str) -> list[int]:
     return totals
 
 
-def sums_of_key(table: SumTable, number: int) -> list[int]:
-    """The sums of one key as integers in units of 2^-6720."""
+def sums_of_key(table: SumTable, number: int, unit_exponent: int = UNIT_EXPONENT) -> list[int]:
+    """The sums of one key as integers in units of 2^-unit_exponent, of which they are multiples."""
     at = int(np.searchsorted(table.keys, number))
     if at == len(table.keys) or table.keys[at] != number:
         return [0] * table.lanes.shape[0]
     # Lanes are 32 bits apart, from 2^(32·first) up (onepass/summaries/tables.py).
-    shift = 32 * table.first + UNIT_EXPONENT
+    shift = 32 * table.first + unit_exponent
     lanes = table.lanes[:, :, at].tolist()
     return [sum(lane << (32 * j) for j, lane in enumerate(column)) << shift for column in lanes]
 
@@ -103,39 +106,62 @@ def powers_about(sums: Sums, c: int, w: int, total: int) -> PowersAbout:
     third = (of("ccw") * w * w - 2 * c * w * of("cww") + c * c * of("www"), of("cww") * w - c * of("www"), of("www"))
     found = []
     for power, (two, three) in enumerate(zip(second, third, strict=True)):
-        # A unit of 2^-6720 for each factor: below stands one more than above, and another one below weight³.
+        # A unit for each factor: below stands one more than above, and another one below weight³.
         below = w ** (2 - power) * total * total
-        found.append(ratio(two << UNIT_EXPONENT, below) + 2 * ratio(three << 2 * UNIT_EXPONENT, below * total))
+        unit = sums.unit_exponent
+        found.append(ratio(two << unit, below) + 2 * ratio(three << 2 * unit, below * total))
     return PowersAbout(*found)
+
+
+class Whole(NamedTuple):
+    """All rows together: Σ weight·loss and Σ weight in the unit of the groups, rows of infinite loss and degrees of
+    freedom."""
+
+    loss: int
+    weight: int
+    n_infinite: int
+    degrees: float
+    unit_exponent: int
+
+    @classmethod
+    def of(cls, total: Moments, grouped: GroupedSummary) -> Whole:
+        """In the largest unit of which these sums and those of every group are multiples: the fewest digits."""
+        loss, weight = total.summary.sum("c"), total.weight
+        both = loss | weight
+        n_zeros = (both & -both).bit_length() - 1
+        firsts = [-32 * table.first for table in (grouped.sums, grouped.general) if len(table.keys)]
+        unit = max(0, total.unit_exponent - n_zeros, *firsts)
+        loss, weight = (each << unit >> total.unit_exponent for each in (loss, weight))
+        return cls(loss, weight, total.summary.n_infinite, total.degrees, unit)
 
 
 def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool, has_clusters: bool) -> SmallTable:
     """Log loss, contribution, event rate, mean prediction and miscalibration of each group, with intervals."""
     if grouped.n_groups == 0:
         return SmallTable({name: [] for name in (*grouped.columns, "rows", "log_loss_nats")})
-    cells = [None] * grouped.n_groups if grouped.cells is None else grouped.cells.by_group(grouped.n_groups)
     rows: list[dict[str, Any]] = []
-    groups = [Moments(GroupSums(grouped, number, is_soft=is_soft)) for number in range(grouped.n_groups)]
+    whole = Whole.of(total, grouped)
+    groups = [
+        Moments(GroupSums(grouped, number, is_soft=is_soft, unit_exponent=whole.unit_exponent))
+        for number in range(grouped.n_groups)
+    ]
     losses = [moments.log_loss() for moments in groups]
     effective: list[dict[str, Any]] = [{}] * len(groups)
     if has_clusters:
-        losses, reaches, effective = _of_clusters(grouped, losses, is_finite=not total.summary.n_infinite)
+        losses, reaches, effective = _of_clusters(grouped, losses, is_finite=not whole.n_infinite)
     else:
-        reaches = _reaches_of_rows(groups, losses, total)
-    for number, (name, cell, moments) in enumerate(zip(grouped.names, cells, groups, strict=True)):
+        reaches = _reaches_of_rows(groups, losses, whole)
+    parts = _parts(grouped, groups, has_clusters=has_clusters)
+    for number, (name, moments) in enumerate(zip(grouped.names, groups, strict=True)):
         row = dict(zip(grouped.columns, name if name != REST else REST * len(grouped.columns), strict=True))
-        row |= _figures(moments, total, losses[number], reaches[number], effective[number])
-        if cell is not None:
-            row |= _parts(grouped, cell, moments, has_clusters=has_clusters)
+        row |= _figures(moments, whole, losses[number], reaches[number], effective[number]) | parts[number]
         rows.append(row)
     return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
 
 
-def _figures(
-    moments: Moments, total: Moments, loss: Estimate, reach: float, effective: dict[str, Any]
-) -> dict[str, Any]:
+def _figures(moments: Moments, whole: Whole, loss: Estimate, reach: float, effective: dict[str, Any]) -> dict[str, Any]:
     """The figures of a group; reach: half the width of the interval of its contribution."""
-    rate, mean, contribution = moments.base_rate(), moments.quotient("p"), _contribution(moments, total, loss)
+    rate, mean, contribution = moments.base_rate(), moments.quotient("p"), _contribution(moments, whole, loss)
     ends = (math.nan, math.nan) if math.isnan(reach) else (contribution - reach, contribution + reach)
     return {
         "rows": moments.n_rows,
@@ -150,7 +176,7 @@ def _figures(
         "contribution_nats": contribution,
         "contribution_nats_low": ends[0],
         "contribution_nats_high": ends[1],
-        "share": ratio(moments.weight, total.weight),
+        "share": ratio(moments.weight, whole.weight),
         "n_infinite": moments.summary.n_infinite,
         "base_rate": float(rate),
         "mean_proba": mean,
@@ -158,37 +184,36 @@ def _figures(
     }
 
 
-def _contribution(moments: Moments, total: Moments, loss: float) -> float:
+def _contribution(moments: Moments, whole: Whole, loss: float) -> float:
     """W_g·(S_g − S) / W; those of all groups add up to 0."""
     # A group with a finite loss lies infinitely far below a mean that is infinite.
     if math.isinf(loss):
         return math.inf
-    if total.summary.n_infinite:
+    if whole.n_infinite:
         return -math.inf
-    ours, all_of_them = moments.summary, total.summary
     # As one integer: the difference of two means would lose the digits that they have in common.
-    difference = ours.sum("c") * total.weight - all_of_them.sum("c") * moments.weight
-    return ratio(difference, total.weight * total.weight)
+    difference = moments.summary.sum("c") * whole.weight - whole.loss * moments.weight
+    return ratio(difference, whole.weight * whole.weight)
 
 
-def _reaches_of_rows(groups: Sequence[Moments], losses: Sequence[Estimate], total: Moments) -> list[float]:
+def _reaches_of_rows(groups: Sequence[Moments], losses: Sequence[Estimate], whole: Whole) -> list[float]:
     """Half the width of the interval of each contribution, for independent rows."""
-    if total.summary.n_infinite:
+    if whole.n_infinite:
         return [math.nan] * len(groups)
-    c, w = total.summary.sum("c"), total.weight
+    c, w = whole.loss, whole.weight
     powers = [powers_about(moments.summary, c, w, w) for moments in groups]
     sums = [sum(column) for column in zip(*powers, strict=True)]
     reaches = []
     for moments, loss, own in zip(groups, losses, powers, strict=True):
         # Influence of a row: w·((is of the group − share)·(loss − mean) − contribution) / W.
-        share, contribution = ratio(moments.weight, w), _contribution(moments, total, loss)
+        share, contribution = ratio(moments.weight, w), _contribution(moments, whole, loss)
         inside = own.of_squares(1 - share, -contribution)
         outside = PowersAbout(*(of_all - of_own for of_all, of_own in zip(sums, own, strict=True))).of_squares(
             -share, -contribution
         )
         reach = math.nan
         if loss.has_interval and math.isfinite(inside + outside):
-            degrees = welch_degrees((inside, moments.degrees), (outside, total.degrees))
+            degrees = welch_degrees((inside, moments.degrees), (outside, whole.degrees))
             reach = student_quantile(degrees) * math.sqrt(inside + outside)
         reaches.append(reach)
     return reaches
@@ -231,7 +256,22 @@ def clustered_mean(mean: Estimate, effective: float, error: float, *, lowest: fl
     return Estimate(mean, min(max(mean - reach, lowest), mean), mean + reach, mean.reason)
 
 
-def _parts(
+def _parts(grouped: GroupedSummary, groups: Sequence[Moments], *, has_clusters: bool) -> list[dict[str, Any]]:
+    """What follows from the labels by score of each group, on as many threads as there are processors."""
+    parts: list[dict[str, Any]] = [{}] * len(groups)
+    if grouped.cells is None:
+        return parts
+    cells = grouped.cells.by_group(len(groups))
+
+    def find(first: int, last: int) -> None:
+        for number in range(first, last):
+            parts[number] = _parts_of(grouped, cells[number], groups[number], has_clusters=has_clusters)
+
+    in_slices(find, len(groups), 0 if has_clusters else N_DRAWS * min(len(grouped.cells.counts.keys), PLACES_DRAWN))
+    return parts
+
+
+def _parts_of(
     grouped: GroupedSummary, cell: tuple[CountTable, SumTable], moments: Moments, *, has_clusters: bool
 ) -> dict[str, Any]:
     """The miscalibration of a group, with its null mean and p-value."""

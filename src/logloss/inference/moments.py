@@ -17,7 +17,7 @@ from logloss.data.values import Array
 from logloss.inference.score_table import ScoreTable, entropies_of
 from logloss.inference.sums import AllSums
 from logloss.onepass.kernels import exact
-from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio, rounded
+from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.summaries import LossSummary
 from logloss.text import count
 
@@ -31,7 +31,7 @@ NEARLY_ONE_CLASS = "the rarer class has almost no weight"
 
 
 class Sums(Protocol):
-    """What figures are made of: counts, and sums as integers in units of 2^-6720."""
+    """What figures are made of: counts, and sums as integers in units of 2^-unit_exponent."""
 
     @property
     def n_rows(self) -> int: ...
@@ -41,6 +41,8 @@ class Sums(Protocol):
     def n_infinite(self) -> int: ...
     @property
     def is_soft(self) -> bool: ...
+    @property
+    def unit_exponent(self) -> int: ...
 
     def sum(self, name: str) -> int:
         """One of the sums of `onepass.summaries.loss`."""
@@ -53,13 +55,14 @@ def squares_about(sums: Sums, c: int, w: int) -> int:
 
 
 class Moments:
-    """The figures of a summary. Its sums are integers in one unit u = 2^-6720; a quotient of sums has no unit, and each
-    product of k sums over a product of k sums is exact until `ratio` rounds it once."""
+    """The figures of a summary. Its sums are integers in one unit; a quotient of sums has no unit, and each product of k
+    sums over a product of k sums is exact until `ratio` rounds it once."""
 
     def __init__(self, summary: Sums) -> None:
         self.summary = summary
         self.n_rows = summary.n_rows
         self.weight = summary.sum("w")
+        self.unit_exponent = summary.unit_exponent
 
     def quotient(self, name: str) -> float:
         """A sum per unit of weight."""
@@ -67,7 +70,7 @@ class Moments:
 
     def sum_weight(self) -> float:
         """The sum of the weights."""
-        return rounded(self.weight, 1)
+        return ratio(self.weight, 1 << self.unit_exponent)
 
     def loss_where_finite(self) -> float:
         """Mean loss of the rows whose loss is finite; nan if there are none."""
@@ -77,7 +80,7 @@ class Moments:
     @cached_property
     def effective_rows(self) -> float:
         """(Σw)² / Σw²: the number of equal weights of the same variance (Kish 1965, Survey Sampling, section 11.7)."""
-        return ratio(self.weight * self.weight, self.summary.sum("ww") << UNIT_EXPONENT)
+        return ratio(self.weight * self.weight, self.summary.sum("ww") << self.unit_exponent)
 
     @property
     def effective_clusters(self) -> float | None:
@@ -112,12 +115,12 @@ class Moments:
         """
         # Σw³ / (W·Σw²): where the weights are very unequal, the heaviest rows make the variance.
         of = self.summary.sum
-        leverage = min(ratio(of("www") << UNIT_EXPONENT, self.weight * of("ww")), HIGHEST_LEVERAGE)
+        leverage = min(ratio(of("www") << self.unit_exponent, self.weight * of("ww")), HIGHEST_LEVERAGE)
         return (1 - 1 / self.n_rows) / (1 - leverage) ** 2
 
     def covariance(self, x: str, y: str, xy: str) -> float:
         """Σ (x − X·w)(y − Y·w) / W², with X and Y the means of the two: the covariance of these means."""
-        centred = ratio(self.centred(x, y, xy) << UNIT_EXPONENT, self.weight**4)
+        centred = ratio(self.centred(x, y, xy) << self.unit_exponent, self.weight**4)
         return centred * self.inflation if self.n_rows > 1 else 0.0
 
     def sampling_error(self, name: str) -> SamplingError:
@@ -126,7 +129,7 @@ class Moments:
         if math.isfinite(variance):
             return SamplingError(math.sqrt(variance), self.degrees)
         # The root of what no float holds may be one: of losses from 1e154 on.
-        squares, power = self.centred(name, name, 2 * name) << UNIT_EXPONENT, self.weight**4
+        squares, power = self.centred(name, name, 2 * name) << self.unit_exponent, self.weight**4
         halved = max(squares.bit_length() - power.bit_length(), 0) // 2
         root = math.sqrt(ratio(squares, power << 2 * halved) * self.inflation)
         return SamplingError(math.ldexp(root, halved), self.degrees)
@@ -143,7 +146,7 @@ class Moments:
         # The error of the rate over rate·(1 − rate), its derivative by the log-odds; powers of W cancel.
         positive, centred = self.summary.sum("a"), max(self.centred("a", "a", "aa"), 0)
         both = (positive * (self.weight - positive)) ** 2
-        return math.sqrt(ratio(centred << UNIT_EXPONENT, both) * self.inflation)
+        return math.sqrt(ratio(centred << self.unit_exponent, both) * self.inflation)
 
     def skewness(self) -> float:
         """Σ d³ / (Σ d²)^1.5 of d = c − S·w: the skewness of the sum of the losses; 0 if all are equal."""
@@ -154,7 +157,7 @@ class Moments:
             return 0.0
         cubes = of("ccc") * w**3 - 3 * c * of("ccw") * w * w + 3 * c * c * of("cww") * w - c**3 * of("www")
         # Squared, so that it is a quotient of integers; the sign comes last.
-        size = math.sqrt(ratio((cubes * cubes) << UNIT_EXPONENT, squares**3))
+        size = math.sqrt(ratio((cubes * cubes) << self.unit_exponent, squares**3))
         return size if cubes >= 0 else -size
 
     @cached_property
@@ -168,7 +171,7 @@ class Moments:
         else:
             squares = of("aa"), of("ww") - 2 * of("aw") + of("aa")
             of_ones, of_zeros = (
-                ratio(each * each, square << UNIT_EXPONENT) if square > 0 else 0.0
+                ratio(each * each, square << self.unit_exponent) if square > 0 else 0.0
                 for each, square in zip((positive, negative), squares, strict=True)
             )
         return (of_ones, "positives") if of_ones <= of_zeros else (of_zeros, "negatives")
@@ -193,7 +196,7 @@ class Moments:
     @property
     def is_weighted(self) -> bool:
         """Whether rows differ in weight."""
-        return self.n_rows * self.summary.sum("ww") << UNIT_EXPONENT != self.weight * self.weight
+        return self.n_rows * self.summary.sum("ww") << self.unit_exponent != self.weight * self.weight
 
     def error_of_loss(self) -> SamplingError:
         """The standard error of the mean loss: with its skewness where every row has the same weight."""
@@ -296,7 +299,7 @@ class Moments:
         if variance == 0:
             return math.nan
         difference = self.summary.sum("c") - self.summary.sum("h")
-        size = math.sqrt(ratio(difference * difference, variance << UNIT_EXPONENT))
+        size = math.sqrt(ratio(difference * difference, variance << self.unit_exponent))
         return size if difference >= 0 else -size
 
     def expected_z(self, gap: float) -> tuple[float, str]:

@@ -17,6 +17,7 @@ class AllSums:
 
         self.n_rows, self.n_positive = summary.n_rows, summary.n_positive
         self.n_infinite, self.is_soft = summary.n_infinite, summary.is_soft
+        self.unit_exponent = exact.UNIT_EXPONENT
         self._summary = summary
         self._sums = dict(zip(SUMS, summary.general, strict=True))
         if summary.n_hard[0]:

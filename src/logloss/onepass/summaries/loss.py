@@ -211,6 +211,7 @@ class LossSummary:
     clusters: GroupedSummary | None = None
     pieces: tuple[RowsOfPart, ...] = ()
     unlabelled: UnlabelledSums | None = NO_UNLABELLED
+    unit_exponent: ClassVar[int] = exact.UNIT_EXPONENT
 
     @classmethod
     def empty(cls, groups: GroupedSummary | None = None, clusters: GroupedSummary | None = None) -> LossSummary:
