@@ -76,3 +76,21 @@ def quarter(x):
 def test_a_function_of_one_row_is_called_by_kernels_and_by_python():
     """What kernels call has nothing that Python could call it by."""
     assert (quarter(1.0), halved(1.0), quarter(3.0)) == (0.25, 0.5, 0.75)
+
+
+@compiled.compiled
+def eighth(x):
+    return halved(halved(halved(x)))
+
+
+@compiled.compiled
+def sixteenth(x, is_plain):
+    return halved(eighth(x)) if is_plain else eighth(0.0 * x) + eighth(1)
+
+
+def test_what_a_kernel_calls_is_compiled_within_it_alone():
+    """And once for all integers: what is written as a number is no type of its own."""
+    assert (sixteenth(1.0, True), sixteenth(1.0, False)) == (0.0625, 0.125)
+    assert (len(sixteenth.overloads), len(eighth.overloads)) == (1, 0)
+    assert sorted(map(str, eighth.in_kernels.overloads)) == ["(float64,)", "(int64,)"]
+    assert (eighth(1.0), len(eighth.overloads)) == (0.125, 1)
