@@ -159,9 +159,7 @@ def groups_table(grouped: GroupedSummary, total: Moments, *, is_soft: bool, has_
     return SmallTable({name: [row[name] for row in rows] for name in rows[0]})
 
 
-def _figures(
-    moments: Moments, whole: Whole, loss: Estimate, reach: float, effective: dict[str, Any]
-) -> dict[str, Any]:
+def _figures(moments: Moments, whole: Whole, loss: Estimate, reach: float, effective: dict[str, Any]) -> dict[str, Any]:
     """The figures of a group; reach: half the width of the interval of its contribution."""
     rate, mean, contribution = moments.base_rate(), moments.quotient("p"), _contribution(moments, whole, loss)
     ends = (math.nan, math.nan) if math.isnan(reach) else (contribution - reach, contribution + reach)
