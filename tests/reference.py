@@ -72,12 +72,15 @@ def deposit_below(values: Floats, top: int) -> Fraction:
 
 def deposit_rests(values: Floats, lane: int) -> Fraction:
     """What is left of values that were rounded to multiples of 2^-lane, and the rest to multiples of 2^-(lane + 48)."""
-    left = Fraction(0)
-    for x in map(Fraction, values):
-        for unit in (Fraction(2) ** -lane, Fraction(2) ** (-lane - 48)):
-            x -= round(x / unit) * unit
-        left += x
-    return left
+    return sum((rest_of(x, (-lane, -lane - 48)) for x in values), Fraction(0))
+
+
+def rest_of(x: float, exponents: Sequence[int]) -> Fraction:
+    """What is left of a value that is rounded to a multiple of one power of two, its rest to one of the next, ..."""
+    rest = Fraction(float(x))
+    for unit in (Fraction(2) ** exponent for exponent in exponents):
+        rest -= round(rest / unit) * unit
+    return rest
 
 
 def carry(limbs: Sequence[int]) -> list[int]:
@@ -85,6 +88,11 @@ def carry(limbs: Sequence[int]) -> list[int]:
     number = sum(int(limb) << (32 * j) for j, limb in enumerate(limbs))
     low = [(number >> (32 * j)) & 0xFFFFFFFF for j in range(len(limbs) - 1)]
     return [*low, number >> (32 * (len(limbs) - 1))]
+
+
+def carry_lanes(lanes: Sequence[Sequence[Sequence[int]]]) -> list[list[list[int]]]:
+    """Of each column and slot, its lanes."""
+    return [[carry(own) for own in zip(*column, strict=True)] for column in lanes]
 
 
 # Rows.
@@ -122,6 +130,16 @@ def at(column: Floats | None, i: int) -> float | None:
 
 def surprisals(y: Floats, p: Floats, q: Floats | None, z: Floats | None) -> list[float]:
     return [costs(float(p[i]), at(q, i), at(z, i))[0 if y[i] else 1] for i in range(len(y))]
+
+
+def surprisals_of_slice(y: Floats, p: Floats, q: Floats | None, z: Floats | None) -> tuple[list[float], bool]:
+    """The same, and whether all are finite: |z| ≤ 22, or probabilities of what was observed that are normal floats."""
+    if z is not None:
+        is_finite = all(abs(float(x)) <= 22 for x in z)
+    else:
+        zeros = [1.0 - float(x) for x in p] if q is None else q
+        is_finite = all(float(p[i] if y[i] else zeros[i]) >= 2.0**-1022 for i in range(len(y)))
+    return surprisals(y, p, q, z), is_finite
 
 
 def soft_surprisals(y: Floats, p: Floats, q: Floats | None, z: Floats | None) -> list[float]:
@@ -410,6 +428,43 @@ def pooled_entropy(ones: Floats, rows: Floats) -> float:
     return math.fsum(float(b) * entropies([float(a / b)])[0] for a, b in pools)
 
 
+def drawn_shares(key: int, proba: Floats, rows: Floats, n_draws: int) -> list[list[float]]:
+    """Of each draw and run: the quantile of the binomial distribution, of SciPy, at a number from SplitMix64.
+
+    Rows that are not whole are of a mixture of two distributions; of a variance above 1024, fewer deviate for all.
+    """
+    from scipy import stats
+
+    golden, found = 0x9E3779B97F4A7C15, []
+    for draw in range(n_draws):
+        state, shares = split_mix(key + draw * golden), []
+        for i, (p, size) in enumerate(zip(map(float, proba), map(float, rows), strict=True)):
+            uniform = (split_mix(state + (i + 1) * golden) >> 11) / 2**53
+            n, scale, above = math.floor(size), 1.0, 0.0
+            if size * (p * (1 - p)) > 1024:
+                n = math.floor(1024 / (p * (1 - p)))
+                scale = math.sqrt(n / size)
+            else:
+                above = (n + 1) * (size - n) / size
+            if uniform < 1 - above:
+                share = float(stats.binom.ppf(uniform / (1 - above), n, p)) / n
+            else:
+                share = float(stats.binom.ppf((uniform - (1 - above)) / above, n + 1, p)) / (n + 1)
+            shares.append(share if scale == 1 else p + (share - p) * scale)
+        found.append(shares)
+    return found
+
+
+def miscalibrations(shares: Sequence[Floats], mass: Floats, if_zero: Floats, if_one: Floats) -> list[float]:
+    """The loss of each draw, less that of its pools."""
+    found = []
+    for draw in shares:
+        of_rows = zip(mass, draw, if_zero, if_one, strict=True)
+        loss = math.fsum(w * (1 - share) * zero + w * share * one for w, share, zero, one in of_rows)
+        found.append(loss - pooled_entropy([w * share for w, share in zip(mass, draw, strict=True)], mass))
+    return found
+
+
 def null_distribution_of_all(
     scores: Sequence[int], w: Floats, p: Floats, if_one: Floats, if_zero: Floats, observed: float
 ) -> tuple[float, float]:
@@ -612,6 +667,18 @@ def hash_rows(rows: Sequence[tuple[Sequence[float], int | None, int]]) -> tuple[
     return first & word, second & word
 
 
+def mix_hashes(hashes: Sequence[int], missing: Sequence[bool] | None, totals: Sequence[int]) -> list[int]:
+    """The hash of each value, that of nothing where it lacks, after those of the columns before."""
+    golden = 0x9E3779B97F4A7C15
+    own = [golden if missing is not None and missing[i] else int(h) for i, h in enumerate(hashes)]
+    return [split_mix(int(total) * golden + h) for total, h in zip(totals, own, strict=True)]
+
+
+def mix_numbers(x: Floats, missing: Sequence[bool] | None, totals: Sequence[int]) -> list[int]:
+    salt = 3 * 0x9E3779B97F4A7C15 % 2**64
+    return mix_hashes([split_mix(word_of(float(value)) ^ salt) for value in x], missing, totals)
+
+
 def word_of(x: float) -> int:
     return struct.unpack("<Q", struct.pack("<d", 0.0 if x == 0 else x))[0]
 
@@ -659,21 +726,42 @@ def deposit_pairs(values: Floats, slots: Sequence[int], n_slots: int) -> list[Fr
     return totals
 
 
+def deposit_pair_rests(values: Floats, slots: Sequence[int], top: int, n_slots: int) -> list[Fraction]:
+    """What is left of values that were rounded to multiples of 2^(top − 43), and the rest to multiples of 2^(top − 86)."""
+    totals = [Fraction(0)] * n_slots
+    for value, slot in zip(values, slots, strict=True):
+        totals[slot] += rest_of(value, (top - 43, top - 86))
+    return totals
+
+
+def empty_pairs(pairs: Sequence[tuple[int, int]], top: int) -> list[Fraction]:
+    """The sum of each slot."""
+    return [(first + Fraction(second, 2**43)) * Fraction(2) ** (top - 43) for first, second in pairs]
+
+
 # Two forecasts of the same rows.
 
 
-def losses_and_logits(y: Floats, p: Floats, q: Floats | None, z: Floats | None) -> list[tuple[float, float]]:
+def losses_and_logits(
+    y: Floats, p: Floats, q: Floats | None, z: Floats | None
+) -> list[tuple[float, float, float, float]]:
+    """(Loss, logit, loss of a 1, loss of a 0) of each row."""
     found = []
     for i in range(len(y)):
         if_one, if_zero = costs(float(p[i]), at(q, i), at(z, i))
         logit = float(z[i]) if z is not None else if_zero - if_one
-        found.append((mixed(float(y[i]), if_one, if_zero), logit))
+        found.append((mixed(float(y[i]), if_one, if_zero), logit, if_one, if_zero))
     return found
 
 
-def losses_if(p: Floats, q: Floats | None, z: Floats | None) -> list[tuple[float, float]]:
-    """(What each row would cost if 1 happened, if 0 did)."""
-    return [costs(float(p[i]), at(q, i), at(z, i)) for i in range(len(p))]
+def gaps(a: Floats, b: Floats) -> list[float]:
+    return [abs(gap_of(float(first), float(second))) for first, second in zip(a, b, strict=True)]
+
+
+def keep_furthest(a: Floats, b: Floats, least: float, size: int) -> list[int]:
+    """Rows of the largest differences, infinite ones among them; none where no two losses differ."""
+    apart = [0.0 if first == second else abs(first - second) for first, second in zip(a, b, strict=True)]
+    return keep_largest(apart, least, size) if any(apart) else []
 
 
 def bounds(rows: Sequence[tuple[float, float, float, float]]) -> list[tuple[float, float, bool]]:
@@ -833,6 +921,41 @@ def newton_passes(x: Any, y: Any, mass: Any, offsets: Any, penalty: Any, start: 
         hessian = (x.T * (mass * one * (1 - one))) @ x + np.diag(penalty)
         points.append(points[-1] - np.linalg.solve(hessian, slope))
     return points
+
+
+def derivatives_at(
+    design: Sequence[Floats], offset: Floats, share: Floats, mass: Floats, theta: Floats
+) -> tuple[float, list[float], list[float]]:
+    """Loss, first and second derivatives in the log-odds of each place."""
+    log_odds = [
+        float(Fraction(own) + sum(Fraction(t) * Fraction(x) for t, x in zip(theta, column, strict=True)))
+        for own, column in zip(offset, zip(*design, strict=True), strict=True)
+    ]
+    losses, residuals, curvatures = logistic_rows(share, log_odds, mass, None)
+    return math.fsum(losses), residuals, curvatures
+
+
+def newton_steps(
+    design: Any, offset: Any, share: Any, mass: Any, theta: Any, n_steps: int
+) -> tuple[list[float], float, float]:
+    """Point, loss and last decrement after so many steps of least squares, of NumPy, each halved while the loss does not
+    decrease by 10^-4 of what its slope predicts."""
+    import numpy as np
+
+    point, decrement = np.asarray(theta, dtype=float), math.inf
+    loss, residuals, curvatures = derivatives_at(design, offset, share, mass, point)
+    for _ in range(n_steps):
+        # The step is of least squares in the rows, of which the Hessian is never computed.
+        roots = np.sqrt(curvatures)
+        step = np.linalg.lstsq((design * roots).T, residuals / roots, rcond=1e-8)[0]
+        decrement, size = float(step @ design @ residuals), 1.0
+        while True:
+            tried, residuals, curvatures = derivatives_at(design, offset, share, mass, point - size * step)
+            if tried <= loss - 1e-4 * size * decrement:
+                break
+            size /= 2
+        point, loss = point - size * step, tried
+    return point.tolist(), loss, decrement
 
 
 def left_out_moves(x: Any, y: Any, weights: Any, counts: Any, offsets: Any, penalty: Any, at: Any) -> list[float]:

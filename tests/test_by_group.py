@@ -19,7 +19,7 @@ from logloss.data.keys import REST, Keys, sorting
 from logloss.data.rows import Column
 from logloss.data.values import typed
 from logloss.onepass.kernels import by_group, exact, losses
-from logloss.onepass.kernels.hashing import hash_rows, hash_texts, hashes_of
+from logloss.onepass.kernels.hashing import hash_rows, hash_texts, hashes_of, mix_hashes, mix_numbers
 from logloss.onepass.summaries.group_keys import MOST_GROUPS, GroupNumbers
 
 WORD = (1 << 64) - 1
@@ -97,6 +97,28 @@ def test_hash_rows_equals_its_twin(table, has_keys):
     words = [None] * table.n_rows if keys is None else [k & WORD for k in keys.tolist()]
     rows = zip(zip(*lists, strict=True), words, counts_of(table), strict=True)
     assert tuple(found.tolist()) == reference.hash_rows(list(rows))
+
+
+WORDS = st.integers(0, WORD)
+
+
+@given(st.lists(st.tuples(st.floats(allow_nan=False), WORDS, WORDS, st.booleans()), min_size=1, max_size=9))
+def test_mix_numbers_and_mix_hashes_equal_their_twins(rows):
+    """With nothing that lacks and with some; of numbers, of hashes of each row, and of those of codes."""
+    kinds = (np.float64, np.uint64, np.uint64, np.bool_)
+    numbers, hashes, before, lacks = (np.array([row[k] for row in rows], kind) for k, kind in enumerate(kinds))
+    codes = np.arange(len(rows), dtype=np.int32) // 2
+    for missing in (None, lacks):
+        with np.errstate(over="ignore"):
+            totals = before.copy()
+            mix_numbers(numbers, missing, totals)
+            assert totals.tolist() == reference.mix_numbers(numbers, missing, before)
+            totals = before.copy()
+            mix_hashes(hashes, None, missing, totals)
+            assert totals.tolist() == reference.mix_hashes(hashes, missing, before)
+            totals = before.copy()
+            mix_hashes(hashes, codes, missing, totals)
+            assert totals.tolist() == reference.mix_hashes(hashes[codes], missing, before)
 
 
 def mixed(x: int) -> int:
@@ -291,6 +313,25 @@ def test_product_sums_equal_their_twin(width, rows):
     out = np.zeros((4, width * (width + 1) // 2))
     by_group.product_sums(codes, weights, numbers, out)
     assert out.tolist() == reference.product_sums(codes.tolist(), weights.tolist(), numbers.tolist(), out.shape)
+
+
+@given(st.lists(st.tuples(CODES, NUMBERS, NUMBERS, NUMBERS), max_size=12))
+def test_level_sums_equal_segment_sums_of_each(rows):
+    codes = np.array([row[0] for row in rows], np.int32)
+    residuals, curvatures, terms = (np.array([row[j] for row in rows], np.float64) for j in (1, 2, 3))
+    out = np.zeros((4, 4))
+    by_group.level_sums(codes, residuals, curvatures, terms, out)
+    columns = np.column_stack([residuals, curvatures, np.abs(residuals), curvatures * terms]).tolist()
+    assert out.tolist() == reference.segment_sums(codes.tolist(), [1.0] * len(rows), columns, out.shape)
+
+
+@pytest.mark.parametrize("width", [0, 1, 3])
+@given(st.lists(CODES, max_size=12))
+def test_values_of_levels_are_added_to_their_rows(width, codes):
+    values = np.arange(4 * width, dtype=float).reshape(4, width)
+    out = np.full((len(codes), width), 0.5)
+    by_group.add_levels(np.array(codes, np.int32), values, out)
+    assert out.tolist() == [[0.5 + width * code + j for j in range(width)] for code in codes]
 
 
 @given(st.lists(st.tuples(CODES, CODES, NUMBERS), max_size=12))

@@ -84,7 +84,11 @@ def test_deposit_below_equals_its_twin(values, top):
     assert fraction_of(limbs[0]) == reference.deposit_below(values, top)
 
 
-@given(st.lists(st.floats(-1, 1) | st.sampled_from([2.0**-60, 1e-30, 1e-45, 5e-324]), max_size=20))
+# Of 53 bits each, some of which lie below two lanes.
+FULL = st.builds(math.ldexp, st.integers(2**52, 2**53 - 1).map(float), st.integers(-180, -54))
+
+
+@given(st.lists(FULL | FULL.map(lambda x: -x) | st.sampled_from([1.0, -1.0, 2.0**-60, 5e-324]), max_size=20))
 def test_deposit_rests_equals_its_twin(values):
     limbs = exact.new_limbs(1)
     exact.deposit_rests(np.array(values), 46, limbs[0])

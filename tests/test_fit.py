@@ -166,6 +166,7 @@ def test_a_warm_start_and_an_old_hessian_end_at_the_same_answer(l2, monkeypatch)
     features, labels = random_rows(400, [1.0, -0.5, 0.25], -1.0)
     plain = logloss.fit(features, labels, l2=l2)
     for room, name, value in [
+        (problem, "MOST_VALUES", 0),
         (recipe, "LARGE_TABLE", 100),
         (recipe, "SAMPLE_SHARE", 0.3),
         (problem, "EXPENSIVE_PASS", 0),
@@ -185,6 +186,7 @@ def test_a_sample_that_misleads_is_dropped(monkeypatch):
     """A warm start that is worse than nothing: the fit begins again at 0."""
     features, labels = random_rows(400, [1.0, -0.5], -1.0)
     plain = logloss.fit(features, labels)
+    monkeypatch.setattr(problem, "MOST_VALUES", 0)
     monkeypatch.setattr(recipe, "LARGE_TABLE", 100)
     monkeypatch.setattr(recipe, "SAMPLE_SHARE", 0.3)
     misled = np.array([0.0, 30.0, 30.0])

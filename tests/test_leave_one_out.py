@@ -111,10 +111,10 @@ def test_a_sample_of_a_large_table_says_what_all_of_it_does(monkeypatch):
     assert whole.out_of_sample.kind == "steps"
     monkeypatch.setattr(leave_one_out, "SAMPLED_FROM", 50_000)
     model = logloss.fit(features, labels)
-    assert (model.out_of_sample.kind, model.out_of_sample.n_rows) == ("sampled steps", 6_000)
+    assert (model.out_of_sample.kind, model.out_of_sample.n_rows) == ("sampled steps", 5_000)
     increase = whole.out_of_sample.log_loss - whole.log_loss
-    # Of 6,000 rows the mean of something whose spread is twice its size: four standard errors are a tenth.
-    assert model.out_of_sample.log_loss - model.log_loss == pytest.approx(increase, rel=0.1)
+    # Of 5,000 rows the mean of something whose spread is twice its size: four standard errors are 0.113.
+    assert model.out_of_sample.log_loss - model.log_loss == pytest.approx(increase, rel=0.12)
 
 
 def test_a_level_with_a_single_positive_row_is_seen_among_many_rows():

@@ -45,6 +45,22 @@ def test_surprisals_equal_their_twin(table):
     assert all(ulps_apart(a, b) <= steps(table) for a, b in zip(out.tolist(), expected, strict=True))
 
 
+@given(tables(PLAIN_KINDS, min_rows=1), st.booleans())
+def test_surprisals_of_slice_equal_their_twin(table, is_tame):
+    """Of a whole slice, whether its losses are finite is known where no number of it is rare."""
+    if is_tame and table.y_logit is not None:
+        table = table.take(np.abs(table.y_logit) <= 22)
+    p, q, z = forecast_of(table)
+    out, high, low = np.empty((3, table.n_rows))
+    is_finite = losses.surprisals_of_slice(table.y_true, p, q, z, out, high, low)
+    expected, is_known = reference.surprisals_of_slice(table.y_true, p, q, z)
+    assert is_finite == is_known
+    assert all(ulps_apart(a, b) <= steps(table) for a, b in zip(out.tolist(), expected, strict=True))
+    if z is not None:
+        # Right to one rounding, NumPy's to one more; subnormal numbers to half a unit of theirs.
+        assert high == pytest.approx(np.exp(-np.abs(z.astype(float))), rel=2.0**-51, abs=5e-324)
+
+
 @given(tables(("soft",)), st.booleans())
 def test_soft_surprisals_equal_their_twin(table, is_hard):
     """Two rows of 1 ULP each, a rounded product of each, a sum: 3 ULP here, 3 there."""
@@ -151,6 +167,24 @@ def test_logistic_rows_equal_their_twin(table, has_weights, has_counts):
     assert all(ulps_apart(a, b) <= 8 for a, b in zip(curvatures.tolist(), expected_curvatures, strict=True))
     total = reference.deposit(costs)
     assert abs(fraction_of(limbs[0]) - total) <= total * Fraction(2) ** -50 + Fraction(2) ** -1060
+
+
+@given(tables(("hard logits", "soft"), min_rows=1), st.booleans())
+def test_losses_along_a_step_equal_their_twin(table, has_mass):
+    """The loss at each length, and at the end of the other step; losses are sums of positive numbers: 8 ULP."""
+    rng = np.random.default_rng(SEED)
+    at, *directions = rng.normal(0, 10, (3, table.n_rows))
+    mass = rng.gamma(1, 1, table.n_rows) if has_mass else np.zeros(0)
+    lengths, limbs = np.array([0.0, 0.5, 2.0]), exact.new_limbs(4)
+    is_left = losses.losses_along(table.y_true, mass, at, np.array(directions), lengths, 1e300, limbs)
+    assert is_left.tolist() == [True] * 4
+    ends = [at + length * directions[0] for length in lengths] + [at + directions[1]]
+    for own, z in zip(limbs, ends, strict=True):
+        costs, _, _ = reference.logistic_rows(table.y_true, z, mass if has_mass else None, None)
+        total = reference.deposit(costs)
+        # Log-odds that are rounded twice move by 2^-48 at most, and a loss by no more.
+        slack = Fraction(2) ** -48 * Fraction(float(mass.sum()) if has_mass else table.n_rows)
+        assert abs(fraction_of(own) - total) <= total * Fraction(2) ** -50 + slack
 
 
 @pytest.mark.parametrize(("y", "z", "residual"), [(1, 40.0, -4.248354255291589e-18), (0, 20.0, 1.0), (1, -50.0, -1.0)])

@@ -353,6 +353,7 @@ def test_a_warm_start_and_an_old_hessian_end_at_the_same_answer(l2, monkeypatch)
     features, labels = drawn(400, [1.0, -0.5, 0.25], shift=0.5)
     plain = through_origin(features, labels, l2=l2)
     for room, name, value in [
+        (problem, "MOST_VALUES", 0),
         (recipe, "LARGE_TABLE", 100),
         (recipe, "SAMPLE_SHARE", 0.3),
         (problem, "EXPENSIVE_PASS", 0),
@@ -369,6 +370,7 @@ def test_a_warm_start_and_an_old_hessian_end_at_the_same_answer(l2, monkeypatch)
 def test_a_sample_that_misleads_is_dropped_and_one_that_is_worse_than_the_base_rate_is_not(is_misled, monkeypatch):
     """Without an intercept nothing is ln 2 a row: a base rate of 2% costs 0.1, and no coefficients come near that."""
     features, labels = np.random.default_rng(SEED).normal(size=(400, 2)), (np.arange(400) % 50 == 0).astype(int)
+    monkeypatch.setattr(problem, "MOST_VALUES", 0)
     monkeypatch.setattr(recipe, "LARGE_TABLE", 100)
     monkeypatch.setattr(recipe, "SAMPLE_SHARE", 0.3)
     downhill = np.sign(features.T @ (labels - 0.5))

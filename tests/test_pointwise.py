@@ -347,7 +347,7 @@ weighted_losses.general_sums(q, p, None, None, w, None, limbs, tally)
 counted_losses.hard_sums(y, z, None, z, None, limbs, tally)
 counted_losses.losses_summed(y.astype(float), z, None, z, limbs, tally)
 counted_losses.row_sums(y, z, None, z, None, limbs[3:], tally, counted_losses.room_for_largest(20), None)
-score_keys.tally_forecasts(y, p, None, None, limbs[6:].ravel())
+score_keys.tally_forecasts(y, p, None, None, limbs[6:].ravel(), None)
 print(limbs.tobytes().hex())
 print(tally.tolist())
 """

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import dataclasses
+import functools
+import itertools
 import math
 from fractions import Fraction
 
@@ -79,7 +81,8 @@ POINTS = (POINT, dataclasses.replace(POINT, pseudo=Leverages(np.array([0.0, 0.5,
 FACE = Face(DESIGN)
 EXACT = ExactPlane(((0, 0.1), (1, -0.5), (2, 0.25)), np.array([0.1, -0.5, 0.25]), DESIGN, (), np.array([0.0, 1.0, 0.0]))
 COMBINED = Combinations(np.array([[0.1, 0.0], [-0.5, 1.0], [0.25, 1.0]]), DESIGN)
-TRIALS = Trials(np.array([[0.1, -0.5, 0.25], [0.0, 0.0, 0.0]]), DESIGN)
+STEPS = np.array([[0.2, -1.0, 0.5], [0.5, 0.25, 0.0]])
+TRIALS = Trials(np.array([0.0, 0.5, 0.25]), STEPS, np.array([0.0, 0.5]), DESIGN)
 # Two folds of rows; one model of the first is at infinity along a direction.
 RULE = FoldRule("rows", ~np.eye(2, dtype=bool), np.eye(2, dtype=bool))
 PATHS = FoldPaths(RULE, np.array([TRIALS.points, TRIALS.points + 0.1]), DESIGN, {(0, 1): (PLANE.direction,)})
@@ -575,6 +578,24 @@ def test_trials_are_the_losses_that_passes_find():
     for point, loss in zip(TRIALS.points, found, strict=True):
         # Logits are products of another shape: a few roundings each.
         assert loss == pytest.approx(CurvatureSummary.of(block, Point(point, DESIGN)).total_loss, rel=1e-14)
+
+
+@pytest.mark.parametrize("far", [4.0, 1e300, math.inf, math.nan])
+def test_a_trial_above_the_most_that_is_asked_for_is_infinite_however_the_rows_are_cut(far):
+    """Of points that are not above it nothing changes: a part that has given up a point has found it above."""
+    rng = np.random.default_rng(SEED)
+    n_rows = 1500
+    block = Table((rng.random(n_rows) < 0.5).astype(np.uint8), features=rng.normal(0, 1, (n_rows, 2))).block()
+    lengths = np.array([0.0, 0.1, 1.0, far])
+    every = TrialSummary.of(block, dataclasses.replace(TRIALS, lengths=lengths)).total_losses
+    most = (every[1] + every[2]) / 2
+    expected = np.where(every > most, np.inf, every)
+    assert 0 < np.isinf(expected).sum() < len(expected)
+    trials = dataclasses.replace(TRIALS, lengths=lengths, most=most)
+    for cuts in ((0, n_rows), (0, 600, n_rows), (0, 10, 20, 1400, n_rows)):
+        parts = [block.taken((np.arange(n_rows) >= a) & (np.arange(n_rows) < b)) for a, b in itertools.pairwise(cuts)]
+        found = functools.reduce(TrialSummary.merge, [TrialSummary.of(part, trials) for part in parts])
+        assert found.total_losses == pytest.approx(expected, rel=1e-14)
 
 
 def test_groups_that_python_takes_for_equal_stay_apart_when_comparisons_merge():

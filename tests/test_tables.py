@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from fractions import Fraction
 
 import numpy as np
@@ -9,7 +10,13 @@ import reference
 from hypothesis import given
 from hypothesis import strategies as st
 
-from logloss.onepass.kernels.lane_sums import deposit_each, deposit_pair_rests, deposit_pairs, empty_pairs
+from logloss.onepass.kernels.lane_sums import (
+    carry_lanes,
+    deposit_each,
+    deposit_pair_rests,
+    deposit_pairs,
+    empty_pairs,
+)
 from logloss.onepass.summaries import tables
 from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace
 
@@ -71,6 +78,45 @@ def test_deposit_pairs_equal_their_twin(blocks, is_tame):
             assert not pairs.any()
     found = fractions_of(workspace.frozen(np.arange(5)))
     assert without_nothing(found) == without_nothing(dict(enumerate(expected)))
+
+
+def sums_of_lanes(lanes: np.ndarray, lowest: int) -> list[Fraction]:
+    return [sum(int(lane) << (32 * j) for j, lane in enumerate(own)) * Fraction(2) ** lowest for own in lanes.T]
+
+
+# Of 53 bits each, some of which lie below the two lanes.
+FULL = st.builds(math.ldexp, st.integers(2**52, 2**53 - 1).map(float), st.integers(-180, -50))
+
+
+@given(st.lists(st.tuples(FULL | st.sampled_from([0.0, 5e-324, 1e-300]), st.integers(0, 4)), max_size=20))
+def test_deposit_pair_rests_equals_its_twin(entries):
+    values, slots = np.array([x for x, _ in entries], float), np.array([slot for _, slot in entries], np.int32)
+    lanes = np.zeros((44, 5), np.int64)
+    deposit_pair_rests(values, slots, 4, -1216, lanes)
+    assert sums_of_lanes(lanes, -1216) == reference.deposit_pair_rests(values, slots, 4, 5)
+
+
+SIGNED = st.integers(-(2**63) + 1, 2**63 - 1)
+
+
+@given(st.lists(st.tuples(SIGNED, SIGNED), min_size=1, max_size=9), st.integers(-100, 100))
+def test_empty_pairs_equals_its_twin(rows, top):
+    """Into lanes that hold a 1 each."""
+    pairs, lanes = np.array(rows, np.int64), np.ones((16, len(rows)), np.int64)
+    before = sums_of_lanes(lanes, -224)
+    empty_pairs(pairs, top, -224, lanes)
+    moved = [now - then for now, then in zip(sums_of_lanes(lanes, -224), before, strict=True)]
+    assert moved == reference.empty_pairs(rows, top)
+    assert not pairs.any()
+
+
+@given(st.lists(st.lists(st.integers(-(2**62), 2**62), min_size=12, max_size=12), min_size=1, max_size=4))
+def test_carry_lanes_equals_its_twin(columns):
+    """Three lanes of four slots in each column."""
+    lanes = np.array(columns, np.int64).reshape(-1, 3, 4)
+    expected = reference.carry_lanes(lanes.tolist())
+    carry_lanes(lanes)
+    assert lanes.transpose(0, 2, 1).tolist() == expected
 
 
 def test_more_rows_of_one_slot_than_two_lanes_hold(monkeypatch):

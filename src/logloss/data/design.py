@@ -26,6 +26,8 @@ if TYPE_CHECKING:
 # Rows of one piece of a pass: with 100 features it is 1.6 MB, which stays in the cache between its products. The
 # certificate counts as many additions, and one for each piece; the kernel of the numbers has fewer.
 PIECE_ROWS = 2048
+# Values between two columns of a piece: at a power of two all columns would fall into the same lines of the cache.
+PADDING = 8
 # A row this near to a plane lies in it, where features are at most 1 and so are the coefficients of the plane.
 TOUCHING = 1e-9
 
@@ -308,19 +310,24 @@ class Coded:
         """The numbers of some rows less their centre, shape (n_rows, n_dense), column-major. Cost: one copy."""
         from logloss.onepass.kernels.dense_rows import gather
 
-        piece = np.empty((self.design.n_dense, stop - start))
-        if piece.size:
-            gather(self.table, start, stop - start, piece.reshape(-1), stop - start)
-        return piece.T
+        n_rows = stop - start
+        piece = np.empty((self.design.n_dense, n_rows + PADDING))
+        if self.design.n_dense and n_rows:
+            gather(self.table, start, n_rows, piece.reshape(-1), n_rows + PADDING)
+        return piece[:, :n_rows].T
 
     def before_numbers(self, coefficients: Array, start: int, stop: int) -> Array:
         """What log-odds are without the numbers: intercept and levels; coefficients as of `logits`."""
-        logits: Array = np.zeros((stop - start, *coefficients.shape[1:])) + coefficients[0]
+        from logloss.onepass.kernels.by_group import add_levels
+
+        logits = np.empty((stop - start, *coefficients.shape[1:]))
+        logits[:] = coefficients[0]
+        wide = logits.reshape(stop - start, -1)
         for span, term, codes in zip(self.design.spans, self.design.categories, self.codes, strict=True):
-            own = coefficients[span]
+            own = coefficients[span].reshape(span.stop - span.start, -1)
             # A strange level is worth what the levels of training were on average.
             usual = np.average(own, axis=0, weights=term.weights) if self.strange else 0.0 * own[0]
-            logits += np.concatenate([own, np.asarray(usual)[None]])[codes[start:stop]]
+            add_levels(codes[start:stop], np.concatenate([own, usual[None]]), wide)
         return logits
 
     def logits(self, coefficients: Array, start: int, stop: int, piece: Array | None = None) -> Array:

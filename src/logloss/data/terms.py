@@ -160,6 +160,8 @@ def _numbers_of(term: Category, values: Sequence[Value]) -> Array:
         number = as_found.get((type(value), value))
         if number is not None:
             return number
+        if value is None:
+            return len(term.levels)
         if not known:
             known.update((sorting((level,)), number) for number, level in enumerate(term.levels))
         # What one file holds as the number 3 another may hold as the text "3".

@@ -55,8 +55,11 @@ def squares_about(sums: Sums, c: int, w: int) -> int:
 
 
 class Moments:
-    """The figures of a summary. Its sums are integers in one unit; a quotient of sums has no unit, and each product of
-    k sums over a product of k sums is exact until `ratio` rounds it once."""
+    """The figures of a summary.
+
+    Its sums are integers in one unit; a quotient of sums has no unit, and each product of k sums over a product of k
+    sums is exact until `ratio` rounds it once.
+    """
 
     def __init__(self, summary: Sums) -> None:
         self.summary = summary

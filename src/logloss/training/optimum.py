@@ -145,7 +145,7 @@ def _steps_on_sample(problem: Problem, now: SamplePoint, penalty: Array, blocks:
         reached = float(sums.total_loss + 0.5 * penalty @ at**2)
         after = None if skips_full_step else _curvature_of(problem, at + step, blocks)
         if after is None or not after.total_loss + 0.5 * penalty @ (at + step) ** 2 <= reached:
-            trial = line_search(problem, at, step, gradient, factor, history.largest_diagonal, penalty, blocks)
+            trial = line_search(problem, at, step, gradient, factor, history.largest_diagonal, penalty, reached, blocks)
             if not trial.objective < reached:
                 return SamplePoint(at, sums, history)
             skips_full_step = not np.array_equal(trial.coefficients, at + step)
@@ -259,4 +259,5 @@ def _without_outliers(problem: Problem, max_passes: int) -> Array:
     near = replace(problem, design=problem.design.cut_off(CUT_OFF), tolerance=math.inf)
     at_zero = np.zeros(problem.design.width)
     without = solve(near, at_zero, PassHistory.empty(near), max_passes).evaluation
-    return best_point(problem, np.array([at_zero, without.coefficients]), problem.penalty).coefficients
+    lengths = np.array([0.0, 1.0])
+    return best_point(problem, at_zero, [without.coefficients], lengths, problem.penalty).coefficients

@@ -5,6 +5,7 @@ Coefficients are laid out as the design does, on numbers (x − centre) / scale;
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -231,11 +232,17 @@ class Problem:
 
         return self.summarised(PointsSummary.empty(tuple(points))).of_points
 
-    def losses(self, points: Array, blocks: Sequence[Block] = ()) -> Array:
-        """The summed loss at each of some points, shape (n_points,): one pass."""
+    def losses(
+        self, at: Array, steps: Array, lengths: Array, most: float = math.inf, blocks: Sequence[Block] = ()
+    ) -> tuple[Array, Array]:
+        """(Points, the summed loss at each): at + length · steps[0], and at + each other step; one pass.
+
+        most: above it a loss is inf.
+        """
         from logloss.onepass.summaries import Trials, TrialSummary
 
-        return self.summarised(TrialSummary.empty(Trials(points, self.design, self.face)), blocks).total_losses
+        trials = Trials(at, steps, lengths, self.design, self.face, most)
+        return trials.points, self.summarised(TrialSummary.empty(trials), blocks).total_losses
 
     def factor(
         self,

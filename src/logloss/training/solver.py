@@ -39,7 +39,7 @@ LENGTHS_WITH_WALLS = (
     *(2.0**k for k in range(3, 64)),
     *LENGTHS,
     *(1.5 * 2.0**-k for k in range(1, 9)),
-    *(2.0**-k for k in range(9, 64)),
+    *(2.0**-k for k in range(11, 64, 3)),
 )
 # Of passes in a row that were as slow as in such a tail, one in so many searches along the step; and how many times the
 # gain that a full step is expected to bring another length must bring there.
@@ -47,6 +47,8 @@ SLOW_PASSES_EACH, FAR_GAIN = 3, 4.0
 # Between the best of these and its neighbours so many are tried at a time, and again if that has gained such a share of
 # what the search gained before.
 N_BETWEEN, WORTH_NARROWING = 62, 0.1
+# A point whose loss is above so many times the objective is not followed to its last row.
+FAR_ABOVE = 2.0
 # Newton's steps with so many times the largest diagonal seen so far added to the Hessian (Moré 1978); of a Hessian of
 # more rows than MOST_DAMPED every fourth, as each is a factorisation.
 DAMPINGS, MOST_DAMPED = tuple(10.0**k for k in range(-9, 4)), 600
@@ -163,7 +165,9 @@ def _searched(
     half of what is left of the way at best, and one row at 10¹⁵ would take fifty of them.
     """
     at, step = before.coefficients, before.step
-    trial = line_search(problem, at, step, before.gradient, before.factor, history.largest_diagonal, problem.penalty)
+    trial = line_search(
+        problem, at, step, before.gradient, before.factor, history.largest_diagonal, problem.penalty, before.objective
+    )
     history = history.with_pass(problem, trial.coefficients, trial.total_loss)
     if not has_walls(problem) or trial.index >= len(LENGTHS_WITH_WALLS):
         return trial, history
@@ -172,7 +176,7 @@ def _searched(
     while len(history.passes) < last_pass:
         low, high = (lengths[lengths < best][-1], lengths[lengths > best][:1].max(initial=best))
         lengths = np.unique(np.concatenate([np.linspace(low, high, N_BETWEEN), [best]]))
-        nearer = best_point(problem, at + lengths[:, None] * step, problem.penalty)
+        nearer = best_point(problem, at, [step], lengths, problem.penalty, trial.objective)
         history = history.with_pass(problem, nearer.coefficients, nearer.total_loss)
         gain, before_it = trial.objective - nearer.objective, before.objective - trial.objective
         if not gain > 4 * ROUNDING * abs(trial.objective) or not nearer.index:
@@ -185,8 +189,8 @@ def _searched(
 
 def _leaves_tail(problem: Problem, before: Evaluation, history: PassHistory) -> tuple[PassHistory, bool]:
     """Whether another length of a step gains far more than the full one is expected to."""
-    steps = np.array(LENGTHS_WITH_WALLS)[:, None] * before.step
-    trial = best_point(problem, before.coefficients + steps, problem.penalty)
+    lengths = np.array(LENGTHS_WITH_WALLS)
+    trial = best_point(problem, before.coefficients, [before.step], lengths, problem.penalty, before.objective)
     history = history.with_pass(problem, trial.coefficients, trial.total_loss)
     gain = before.objective - trial.objective
     return history, gain > FAR_GAIN * before.decrement and gain > 4 * ROUNDING * abs(before.objective)
@@ -259,9 +263,20 @@ class TrialPoint:
     objective: float
 
 
-def best_point(problem: Problem, points: Array, penalty: Array, blocks: Sequence[Block] = ()) -> TrialPoint:
-    """The one of least objective among some points, shape (n_points, width), on all rows or on a sample: one pass."""
-    losses = problem.losses(points, blocks)
+def best_point(
+    problem: Problem,
+    at: Array,
+    steps: Sequence[Array],
+    lengths: Array,
+    penalty: Array,
+    objective: float = math.inf,
+    blocks: Sequence[Block] = (),
+) -> TrialPoint:
+    """The one of least objective of some, on all rows or on a sample: one pass.
+
+    The points are at + length · steps[0], and at + each other step. objective: one that is known already.
+    """
+    points, losses = problem.losses(at, np.array(steps), lengths, FAR_ABOVE * objective, blocks)
     objectives = losses + 0.5 * (points**2 @ penalty)
     best = int(np.argmin(np.where(np.isnan(objectives), np.inf, objectives)))
     return TrialPoint(best, points[best], float(losses[best]), float(objectives[best]))
@@ -280,12 +295,16 @@ def line_search(
     factor: Factor,
     largest_diagonal: Array,
     penalty: Array,
+    objective: float,
     blocks: Sequence[Block] = (),
 ) -> TrialPoint:
-    """The best point along a step and among damped ones; gradient, factor: at the point, in the free coefficients."""
-    steps = [length * step for length in (LENGTHS_WITH_WALLS if has_walls(problem) else LENGTHS)]
+    """The best point along a step and among damped ones; gradient, factor, objective: at the point where it begins.
+
+    The first two are in the free coefficients.
+    """
+    lengths, steps = np.array(LENGTHS_WITH_WALLS if has_walls(problem) else LENGTHS), [step]
     for damping in DAMPINGS[:: 1 if len(problem.free) <= MOST_DAMPED else 4]:
         damped = factor.damped(gradient, damping * largest_diagonal)
         if damped is not None:
             steps.append(problem.full_vector(-damped))
-    return best_point(problem, at + np.array(steps), penalty, blocks)
+    return best_point(problem, at, steps, lengths, penalty, objective, blocks)

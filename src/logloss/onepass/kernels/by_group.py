@@ -126,6 +126,26 @@ def segment_sums(a, c, x, out):
 
 
 @compiled
+def level_sums(a, r, c, t, out):
+    """out[a_i] += (r_i, c_i, |r_i|, c_i t_i). Cost: O(n_rows)."""
+    for i in range(a.shape[0]):
+        code = a[i]
+        out[code, 0] += r[i]
+        out[code, 1] += c[i]
+        out[code, 2] += abs(r[i])
+        out[code, 3] += c[i] * t[i]
+
+
+@compiled
+def add_levels(a, x, out):
+    """out_ij += x[a_i, j]. Cost: O(n_rows · n_columns)."""
+    for i in range(a.shape[0]):
+        code = a[i]
+        for j in range(x.shape[1]):
+            out[i, j] += x[code, j]
+
+
+@compiled
 def cross_tab(a, b, c, out):
     """out[a_i, b_i] += c_i. Cost: O(n_rows)."""
     for i in range(a.shape[0]):

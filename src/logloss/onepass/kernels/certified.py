@@ -138,8 +138,10 @@ def sums_at(rows, at, scale, limbs, gradient, sizes, hessian):
     width = at.shape[0]
     filled = (width - 1 + BLOCK - 1) // BLOCK * BLOCK
     sums, products = np.zeros((N_SUMS, 1 + filled)), np.zeros((filled, filled))
-    coefficients = at / scale
-    base = np.empty((2, offsets.shape[0]))
+    coefficients, base = np.empty(width), np.empty((2, offsets.shape[0]))
+    # In loops: compiling what numba has for arrays, with its messages, takes seconds.
+    for j in range(width):
+        coefficients[j] = at[j] / scale[j]
     for i in range(offsets.shape[0]):
         base[0, i] = coefficients[0] + offsets[i]
         base[1, i] = abs(offsets[i])
@@ -309,7 +311,6 @@ def newton_passes(rows, problem, passes, sums):
         for j in range(width):
             terms += abs(at[j]) * sizes[0, j]
         most = objective + ROUNDING * max(4.0 * objective, terms)
-        points[k + 1] = at
-        for j in range(f, width):
-            points[k + 1, j] -= step[j - f]
+        for j in range(width):
+            points[k + 1, j] = at[j] - (step[j - f] if j >= f else 0.0)
     return 0

@@ -22,6 +22,9 @@ import numba
 import numpy as np
 from numba.core import types
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, InTreeCacheLocator
+from numba.core.codegen import JITCodeLibrary
+from numba.core.compiler import Compiler
+from numba.core.registry import CPUDispatcher
 from numba.core.runtime import rtsys
 from numba.extending import intrinsic, typeof_impl
 
@@ -150,16 +153,83 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
 OPTIONS = {"nogil": True, "error_model": "numpy"}
 
 
+class PartLibrary(JITCodeLibrary):  # type: ignore[misc]
+    """The code of a function that kernels call: linked into each of them, optimised and translated only there.
+
+    numba optimises and translates what a kernel calls by itself as well, which takes longer than the kernels do.
+    """
+
+    def finalize(self) -> None:
+        """Link what it calls itself."""
+        for library in dict.fromkeys(self._linking_libraries):
+            self._reload_init.update(library._reload_init)
+            self._final_module.link_in(library._get_module_for_linking(), preserve=True)
+        self._finalized = True
+
+    def get_pointer_to_function(self, name: str) -> int:
+        """None: it is not called by itself."""
+        self._ensure_finalized()
+        return 0
+
+    @property
+    def codegen(self) -> PartLibrary:
+        """What is told of the environment of a function."""
+        return self
+
+    def set_env(self, name: str, environment: Any) -> None:
+        """The environment is that of the kernel."""
+
+
+class PartCompiler(Compiler):  # type: ignore[misc]
+    """numba's compiler, whose code is a `PartLibrary`."""
+
+    def __init__(self, typingctx: Any, targetctx: Any, library: Any, *args: Any) -> None:
+        super().__init__(typingctx, targetctx, PartLibrary(targetctx.codegen(), "part"), *args)
+
+
+class Part(CPUDispatcher):  # type: ignore[misc]
+    """A function as part of kernels, without what Python and C would call it by."""
+
+    def __init__(self, function: Callable[..., Any], *, is_inlined: bool) -> None:
+        own = {"nopython": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True, "forceinline": is_inlined}
+        super().__init__(function, targetoptions={**own, **OPTIONS}, pipeline_class=PartCompiler)
+
+    def get_call_template(self, args: Sequence[Type], kws: dict[str, Type]) -> Any:
+        """What a kernel that calls it is told."""
+        # numba compiles it again for each argument that is written as a number.
+        return super().get_call_template([types.unliteral(each) for each in args], kws)
+
+
+class Kernel(CPUDispatcher):  # type: ignore[misc]
+    """A kernel: called by Python, and as a part by other kernels."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        super().__init__(function, targetoptions={"nopython": True, "no_cfunc_wrapper": True, **OPTIONS})
+
+    @cached_property
+    def in_kernels(self) -> Part:
+        """What other kernels call."""
+        return Part(self.py_func, is_inlined=False)
+
+    def get_call_template(self, args: Sequence[Type], kws: dict[str, Type]) -> Any:
+        """What a kernel that calls it is told."""
+        return self.in_kernels.get_call_template(args, kws)
+
+    def get_overload(self, sig: Any) -> Any:
+        """What that kernel calls."""
+        return self.in_kernels.get_overload(sig)
+
+
 def compiled(function: Callable[..., Any]) -> Any:
     """Compile a kernel when it is first called, without the interpreter lock, cached where that is possible."""
     if not IS_COMPILED:
         return function
-    dispatcher = numba.njit(no_cfunc_wrapper=True, **OPTIONS)(function)
+    kernel = Kernel(function)
     if CACHE_FOLDER is not None:
         # numba raises RuntimeError where it finds no source: then the kernel is compiled in each process.
         with contextlib.suppress(RuntimeError):
-            dispatcher._cache = KernelCache(function)
-    return dispatcher
+            kernel._cache = KernelCache(function)
+    return kernel
 
 
 def inlined(function: Callable[..., Any]) -> Any:
@@ -176,9 +246,7 @@ class Inlined:
     @cached_property
     def in_kernels(self) -> Any:
         """Inlined by LLVM, not by numba: its optimiser then sees one loop without calls, and vectorises it."""
-        # Without what Python and C would call it by: that takes a fifth of the time of compiling.
-        options = {"forceinline": True, "no_cpython_wrapper": True, "no_cfunc_wrapper": True}
-        return numba.njit(**options, **OPTIONS)(self.function)
+        return Part(self.function, is_inlined=True)
 
     @cached_property
     def from_python(self) -> Any:

@@ -444,6 +444,9 @@ def _range(arrays: Sequence[Array], mass: Array) -> Range:
     width = sum(values.shape[1] if values.ndim == 2 else 1 for values in arrays)
     as_found = table_of(arrays, np.zeros(width), np.full(width, np.inf), np.full(width, -1))
     filled = -(-width // BLOCK) * BLOCK
+    # Equal weights, whatever their size, have the sums of rows without weights.
+    unit = float(mass.max(initial=0.0)) or 1.0
+    mass = mass if unit == 1.0 else mass / unit
 
     def found_in(units: Array) -> tuple[Array, ...]:
         zeros = [np.zeros(filled) for _ in range(3)]
@@ -460,5 +463,5 @@ def _range(arrays: Sequence[Array], mass: Array) -> Range:
         units[is_unusual] = spread[is_unusual]
         *_, squares = found_in(units)
     # A column of one value: its mean may be another float.
-    deviations = np.where(lows < highs, np.sqrt(squares) * units, 0.0)
-    return Range(None, sums, weights, lows, highs, n_lacking, deviations).part(slice(0, width), None)
+    deviations = np.where(lows < highs, np.sqrt(squares) * units * math.sqrt(unit), 0.0)
+    return Range(None, sums * unit, weights * unit, lows, highs, n_lacking, deviations).part(slice(0, width), None)

@@ -12,7 +12,7 @@ from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import by_group
-from logloss.onepass.summaries.contract import BlockwiseSummary, pieces
+from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, pieces
 from logloss.onepass.summaries.curvature import margins_of, on_face, reached_by, spread_out, with_intercept
 from logloss.text import count
 
@@ -139,8 +139,8 @@ class Combinations:
 class DependenceSummary(BlockwiseSummary):
     """Of each combination: what is left of it in the row where most is, in units of the sizes of its terms there.
 
-    left: shape (n,), in [0, 1]. slopes: Σ row · what is left of it, rows divided by their norms, shape (width, n): with
-    the Hessian it says which nearby combination leaves less.
+    left: shape (n,), in [0, 1]. slopes: Σ weight · row · what is left of it, rows divided by their norms, shape
+    (width, n): with the Hessian it says which nearby combination leaves less.
     """
 
     combinations: Combinations
@@ -161,7 +161,7 @@ class DependenceSummary(BlockwiseSummary):
         block = on_face(block, requested.design, requested.face)
         coded = requested.design.coded(block.features)
         left, slopes = np.zeros(self.left.shape), np.zeros(self.slopes.shape)
-        sizes = np.abs(requested.vectors)
+        sizes, mass = np.abs(requested.vectors), mass_of(block)
         for start, stop in pieces(block.n_rows):
             numbers = with_intercept(coded, start, stop, coded.piece(start, stop))
             own = reached_by(requested.vectors, coded, start, stop, numbers)
@@ -169,7 +169,7 @@ class DependenceSummary(BlockwiseSummary):
             left = np.maximum(left, (np.abs(own) / np.where(terms > 0, terms, 1.0)).max(axis=0))
             # Each row counts alike: far ones would drown what the others leave.
             norms = coded.norms(start, stop)
-            own = own if norms is None else own / norms[:, None] ** 2
+            own = (own if norms is None else own / norms[:, None] ** 2) * mass[start:stop, None]
             slopes[: numbers.shape[1]] += numbers.T @ own
             for span, codes in zip(requested.design.spans, coded.codes, strict=True):
                 by_group.segment_sums(codes[start:stop], np.ones(stop - start), own, slopes[span])
