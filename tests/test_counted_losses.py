@@ -101,13 +101,15 @@ def test_row_sums_equal_their_twin(table):
     """And the largest losses in falling order, of equal ones the first."""
     limbs, tally = exact.new_limbs(3), new_tally()
     largest = counted_losses.room_for_largest(4)
-    counted_losses.row_sums(table.y_true, *forecast_of(table), table.counts, limbs, tally, largest)
+    own = np.empty(table.n_rows)
+    counted_losses.row_sums(table.y_true, *forecast_of(table), table.counts, limbs, tally, largest, own)
     costs = np.empty(table.n_rows)
     losses.surprisals(table.y_true, *forecast_of(table), costs)
     probas = [parts.proba for parts in parts_of(table)]
     expected, expected_tally = reference.row_sums(costs, probas, table.y_true.tolist(), counts_of(table))
     assert [fraction_of(limb) for limb in limbs] == expected
     assert tally[:3].tolist() == expected_tally
+    assert own.tolist() == costs.tolist()
     kept = reference.keep_largest(costs, -1.0, 4)
     assert largest["place"][largest["place"] >= 0].tolist() == kept
     assert largest["value"][: len(kept)].tolist() == costs[kept].tolist()
@@ -116,7 +118,7 @@ def test_row_sums_equal_their_twin(table):
 def test_row_sums_over_several_slices_equal_their_twin():
     table = random_table(SEED, 2 * products.SLICE + 76)
     limbs, tally, largest = exact.new_limbs(3), new_tally(), counted_losses.room_for_largest(20)
-    counted_losses.row_sums(table.y_true, *forecast_of(table), None, limbs, tally, largest)
+    counted_losses.row_sums(table.y_true, *forecast_of(table), None, limbs, tally, largest, None)
     costs = np.empty(table.n_rows)
     losses.surprisals(table.y_true, *forecast_of(table), costs)
     expected, expected_tally = reference.row_sums(costs, table.y_proba, table.y_true.tolist(), counts_of(table))

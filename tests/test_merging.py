@@ -32,7 +32,6 @@ from logloss.onepass.summaries import (
 from logloss.onepass.summaries.cells import COARSE_CELLS, NO_CELLS, Cells, CellWorkspace
 from logloss.onepass.summaries.cluster_periods import ClusterPeriods, ClusterPeriodsWorkspace
 from logloss.onepass.summaries.cluster_sums import ClusterSums, ClusterSumsWorkspace
-from logloss.onepass.summaries.comparison import short_bins_of
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
 from logloss.onepass.summaries.features import DistinctValues, Levels, Range
@@ -102,7 +101,8 @@ def joint_scores(limit: int) -> Callable[[Any], JointScores]:
     def of(block) -> JointScores:
         workspace = JointWorkspace(JointScores(limit))
         assert is_hard(block)
-        workspace.add(block, *(short_bins_of(block.of_forecaster(number)) for number in range(2)))
+        keys = [scores.keys_of(block.of_forecaster(number)) for number in range(2)]
+        workspace.add(block, *(scores.bins_of(*each)[0].astype(np.int32) for each in keys))
         return workspace.freeze()
 
     return of

@@ -10,7 +10,7 @@ import numpy as np
 
 from logloss.onepass.kernels.compiled import as_bits, compiled
 from logloss.onepass.kernels.exact import deposit_below
-from logloss.onepass.kernels.losses import probability_of, surprisals
+from logloss.onepass.kernels.losses import probability_of
 from logloss.onepass.kernels.pointwise import INFINITY
 from logloss.onepass.kernels.products import SLICE, STRIDE, deposit_columns, powers
 
@@ -42,15 +42,15 @@ def order_by_group(g, starts, order):
 
 
 @compiled
-def grouped_sums(y, p, q, z, n, runs, limbs, tallies):
+def grouped_sums(y, costs, p, z, n, runs, limbs, tallies):
     """The sums of each group's rows with hard labels, into limbs[group]: loss, its square, its cube, probability.
 
-    runs: (order, starts) of `order_by_group`. Infinite losses enter no sum; tallies[group]: rows, rows of 1, rows of
-    infinite loss. Cost: 7 ns a row, 300 a group.
+    costs: the loss of each row; runs: (order, starts) of `order_by_group`. Infinite losses enter no sum;
+    tallies[group]: rows, rows of 1, rows of infinite loss. Cost: 6 ns a row, 300 a group.
     """
     order, starts = runs
     labels, losses = np.empty(SLICE, np.uint8), np.empty(SLICE)
-    ones, zeros = np.empty(SLICE), np.empty(SLICE)
+    ones = np.empty(SLICE)
     counts = np.empty(SLICE, np.int64)
     scratch = np.empty(N_GROUPED * STRIDE)
     for group in range(starts.shape[0] - 1):
@@ -59,16 +59,10 @@ def grouped_sums(y, p, q, z, n, runs, limbs, tallies):
             rows = order[start : start + length]
             # Gathered first: the loops over a slice then read neighbours, and vectorise.
             for i in range(length):
-                labels[i] = y[rows[i]]
-                ones[i] = p[rows[i]]
-            if q is not None:
-                for i in range(length):
-                    zeros[i] = q[rows[i]]
-                surprisals(labels[:length], ones[:length], zeros[:length], None, losses)
-            elif z is not None:
-                surprisals(labels[:length], ones[:length], None, ones[:length], losses)
-            else:
-                surprisals(labels[:length], ones[:length], None, None, losses)
+                row = np.uint64(rows[i])
+                labels[i] = y[row]
+                losses[i] = costs[row]
+                ones[i] = p[row]
             n_positive = n_infinite = 0
             most = 0.0
             for i in range(length):

@@ -127,9 +127,9 @@ class CellWorkspace:
 
     def add(self, block: Block, groups: Slots, n_groups: int, slots: Slots, *, are_bins: bool) -> None:
         """Count the rows of a block; slots: their bins, or the numbers of their scores."""
-        if not are_bins and not self._is_exact:
-            slots = bins_of(self._scores.scale, self._scores.keys())[0][slots]
-        elif are_bins and self._is_exact:
+        if not self._is_exact:
+            slots = self._scores.bins_at(slots, are_bins)
+        elif are_bins:
             self._to_coarse(self._scores.keys_before)
         if is_hard(block) and block.counts is None and not self._is_exact:
             self._tally(block, groups, n_groups, slots)

@@ -20,7 +20,6 @@ from logloss.onepass.summaries.group_gaps import SUMS_OF_PAIR, GapsByGroup, Loss
 from logloss.onepass.summaries.group_keys import CLUSTER, GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupedSummary, GroupWorkspace
 from logloss.onepass.summaries.loss import LossSummary
-from logloss.onepass.summaries.scores import keys_of, put_in_bins
 from logloss.onepass.summaries.tables import Floats, Slots
 from logloss.text import count, listed, significant
 
@@ -152,13 +151,6 @@ def pairs_of(n_forecasts: int) -> list[tuple[int, int]]:
     return list(combinations(range(n_forecasts), 2))
 
 
-def short_bins_of(block: Block) -> Slots:
-    """The bin of each forecast, in 32 bits."""
-    bins, offsets = np.empty(block.n_rows, np.int32), np.empty(block.n_rows, np.int32)
-    put_in_bins(*keys_of(block), bins, offsets)
-    return bins
-
-
 class ComparisonWorkspace:
     """What one worker adds blocks to."""
 
@@ -179,14 +171,13 @@ class ComparisonWorkspace:
         """Take in a block."""
         # Hashed once for all forecasts.
         clusters = hashes_of(block.cluster) if block.cluster else None
-        for number, losses in enumerate(self.losses):
-            losses.add(block.of_forecaster(number), clusters)
-        for piece in pieces_of(block):
-            if piece.n_rows:
-                self._add_piece(piece)
+        bins = [losses.binned(block.of_forecaster(number), clusters) for number, losses in enumerate(self.losses)]
+        pieces = [piece for piece in pieces_of(block) if piece.n_rows]
+        for piece, *bins_of_piece in zip(pieces, *bins, strict=True):
+            self._add_piece(piece, bins_of_piece)
 
-    def _add_piece(self, block: Block) -> None:
-        """Take in rows of one kind: with hard labels and no weights, or others."""
+    def _add_piece(self, block: Block, bins: list[Slots]) -> None:
+        """Take in rows of one kind: with hard labels and no weights, or others; bins: of each forecast."""
         greatest = 1.0 if block.sample_weight is None else float(block.sample_weight.max())
         self.greatest_weight = max(self.greatest_weight, greatest)
         seen, sides = [], []
@@ -202,7 +193,6 @@ class ComparisonWorkspace:
             contrast.add(block, seen[i], seen[j], (i, j))
         # Pairs of scores are counted, not weighed: they serve errors of unweighted parts only.
         if is_hard(block):
-            bins = [short_bins_of(block.of_forecaster(number)) for number in range(len(self.losses))]
             for (i, j), joint in zip(self.pairs, self.joint, strict=True):
                 joint.add(block, bins[i], bins[j])
         if self.groups is not None or self.periods is not None:

@@ -168,7 +168,8 @@ def words_of(column: Column) -> Ints | None:
         words = (values.astype(np.float64) + 0.0).view(np.int64)
         return None if np.isnan(values).any() else words
     words = values.astype(np.int64, copy=False)
-    return None if values.dtype.itemsize == 8 and (words == NO_KEY).any() else words
+    # NO_KEY is the least word there is.
+    return None if values.dtype.itemsize == 8 and words.min(initial=0) == NO_KEY else words
 
 
 class ClusterNumbers:

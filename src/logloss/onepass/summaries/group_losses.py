@@ -8,8 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from logloss.data.block import Block
-from logloss.data.checks.reading import read_only
-from logloss.onepass.kernels import by_group, counted_losses, exact, losses
+from logloss.onepass.kernels import by_group, exact, losses
 from logloss.onepass.summaries.cells import CellWorkspace
 from logloss.onepass.summaries.cluster_sums import ClusterSumsWorkspace
 from logloss.onepass.summaries.contract import forecast_of, is_hard, weight_of
@@ -24,6 +23,7 @@ from logloss.onepass.summaries.grouped import (
 from logloss.onepass.summaries.scores import ScoreWorkspace
 from logloss.onepass.summaries.tables import (
     CountTable,
+    Floats,
     Ints,
     Slots,
     SumTable,
@@ -41,6 +41,11 @@ MOST_UNCARRIED = 1 << 25
 def losses_workspace(settings: GroupedSummary | None, scores: ScoreWorkspace) -> GroupWorkspace[LossesByGroup] | None:
     """A workspace with these settings; scores: those of the same blocks, which are placed first."""
     return None if settings is None else GroupWorkspace(settings, LossesByGroup(scores))
+
+
+def finite_of(costs: Floats) -> Floats:
+    """Losses, with 0 for infinite ones."""
+    return np.where(np.isinf(costs), 0.0, costs) if costs.max(initial=0.0) == np.inf else costs
 
 
 class LossesByGroup:
@@ -69,63 +74,57 @@ class LossesByGroup:
     def add(
         self,
         block: Block,
+        costs: Floats,
         groups: Slots,
         n_groups: int,
         slots: Slots,
         are_bins: bool,
         clusters: Ints | None = None,
     ) -> None:
-        """Take in rows of one kind; slots: their bins, or the numbers of their scores; clusters: their hashes, where
-        groups have sums by cluster."""
+        """Take in rows of one kind; costs: their losses; slots: their bins, or the numbers of their scores; clusters:
+        their hashes, where groups have sums by cluster."""
         self._totals = with_room(self._totals, n_groups)
         if self._cluster_sums is not None and clusters is not None:
-            self._add_to_clusters(self._cluster_sums, block, groups, clusters)
+            self._add_to_clusters(self._cluster_sums, block, costs, groups, clusters)
         is_far = self._hard.is_far(block) if is_hard(block) else None
         if not is_hard(block):
-            self._add_general(block, groups, n_groups)
+            self._add_general(block, costs, groups, n_groups)
         elif is_far is None or not is_far.any():
-            self._add_hard(block, groups, n_groups)
+            self._add_hard(block, costs, groups, n_groups)
         else:
-            self._add_hard(block.taken(~is_far), groups[~is_far], n_groups)
-            self._add_general(block.taken(is_far), groups[is_far], n_groups)
+            self._add_hard(block.taken(~is_far), costs[~is_far], groups[~is_far], n_groups)
+            self._add_general(block.taken(is_far), costs[is_far], groups[is_far], n_groups)
         if not may_have_cells(self._kind, n_groups):
             self._cells = None
         if self._cells is not None:
             self._cells.add(block, groups, n_groups, slots, are_bins=are_bins)
 
-    def _add_to_clusters(self, sums: ClusterSumsWorkspace, block: Block, groups: Slots, clusters: Ints) -> None:
+    def _add_to_clusters(
+        self, sums: ClusterSumsWorkspace, block: Block, costs: Floats, groups: Slots, clusters: Ints
+    ) -> None:
         """Take in rows by group and cluster."""
-        costs = np.empty(block.n_rows)
-        if is_hard(block):
-            losses.surprisals(block.y_true, *forecast_of(block), costs)
-        else:
-            losses.soft_surprisals(read_only(block.y_true.astype(np.float64)), *forecast_of(block), costs)
-        counted_losses.set_infinite_to_zero(costs)
+        costs = finite_of(costs)
         weighted = []
         if block.sample_weight is not None:
             weight = scaled(block.sample_weight)
             weighted = [weight, product_of(weight, scaled(costs))]
         sums.add(clusters, groups, [costs], weighted, block.counts)
 
-    def _add_hard(self, block: Block, groups: Slots, n_groups: int) -> None:
+    def _add_hard(self, block: Block, costs: Floats, groups: Slots, n_groups: int) -> None:
         tallies = np.zeros((n_groups, 3), np.int64)
-        self._hard.add(block, groups, n_groups, tallies)
+        self._hard.add(block, costs, groups, n_groups, tallies)
         self._totals[:n_groups, :3] += tallies
         self._totals[:n_groups, 3:] += tallies
 
-    def _add_general(self, block: Block, groups: Slots, n_groups: int) -> None:
-        n_rows = block.n_rows
-        costs, proba = np.empty(n_rows), np.empty(n_rows)
-        label = read_only(block.y_true.astype(np.float64))
-        losses.soft_surprisals(label, *forecast_of(block), costs)
+    def _add_general(self, block: Block, costs: Floats, groups: Slots, n_groups: int) -> None:
+        n_rows, label = block.n_rows, block.y_true.astype(np.float64)
+        proba = np.empty(n_rows)
         losses.probabilities(*forecast_of(block), proba)
         is_infinite = np.isinf(costs)
         times = np.ones(n_rows, np.int64) if block.counts is None else block.counts
         for column, chosen in enumerate((times > 0, label == 1, is_infinite)):
             np.add.at(self._totals[:, column], groups[chosen], times[chosen])
-        of_weight, of_loss, of_label, of_proba = map(
-            scaled, (weight_of(block), np.where(is_infinite, 0.0, costs), label, proba)
-        )
+        of_weight, of_loss, of_label, of_proba = map(scaled, (weight_of(block), finite_of(costs), label, proba))
         for column, name in enumerate(GENERAL_COLUMNS[self._kind]):
             # c, a and p are themselves weighted: of "cw" the weight enters twice.
             factors = [of_weight] * len(name) + [of_loss] * name.count("c")
@@ -164,11 +163,12 @@ class PowersByGroup:
         far: NDArray[np.bool_] = (size > by_group.GREATEST_POWERED) & np.isfinite(size)
         return far
 
-    def add(self, block: Block, groups: Slots, n_groups: int, tallies: Ints) -> None:
+    def add(self, block: Block, costs: Floats, groups: Slots, n_groups: int, tallies: Ints) -> None:
         """Take in rows, and count them: rows, rows of 1, rows of infinite loss of each group."""
         self._limbs = with_room(self._limbs, n_groups)
         runs = runs_of(groups, n_groups)
-        by_group.grouped_sums(block.y_true, *forecast_of(block), block.counts, runs, self._limbs, tallies)
+        forecast, _, logit = forecast_of(block)
+        by_group.grouped_sums(block.y_true, costs, forecast, logit, block.counts, runs, self._limbs, tallies)
         self._n_uncarried += block.n_rows
         if self._n_uncarried > MOST_UNCARRIED:
             self._carry()
@@ -196,13 +196,10 @@ class LossesByCluster:
     def is_far(self, block: Block) -> None:
         """No loss leaves these sums."""
 
-    def add(self, block: Block, groups: Slots, n_groups: int, tallies: Ints) -> None:
+    def add(self, block: Block, costs: Floats, groups: Slots, n_groups: int, tallies: Ints) -> None:
         """Take in rows, and count them: rows, rows of 1, rows of infinite loss of each cluster."""
-        costs = np.empty(block.n_rows)
-        losses.surprisals(block.y_true, *forecast_of(block), costs)
         by_group.tally_losses(block.y_true, costs, block.counts, groups, tallies)
-        counted_losses.set_infinite_to_zero(costs)
-        self._sums.add_plain(0, costs, groups, n_groups, block.counts)
+        self._sums.add_plain(0, finite_of(costs), groups, n_groups, block.counts)
 
     def frozen(self, n_groups: int) -> SumTable:
         """The sums of the first so many clusters."""

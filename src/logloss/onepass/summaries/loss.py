@@ -14,7 +14,7 @@ from logloss.data.block import Block, Unchecked
 from logloss.data.checks.forecasts import Unlabelled
 from logloss.data.checks.reading import read_only
 from logloss.errors import DataError
-from logloss.onepass.kernels import counted_losses, exact, weighted_losses
+from logloss.onepass.kernels import counted_losses, exact, losses, weighted_losses
 from logloss.onepass.kernels.hashing import GOLDEN, WORD, hash_rows, hashes_of
 from logloss.onepass.summaries.contract import (
     BlockwiseSummary,
@@ -28,7 +28,7 @@ from logloss.onepass.summaries.group_losses import losses_workspace
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.largest_losses import LargestLossesSummary, LargestLossesWorkspace
 from logloss.onepass.summaries.scores import ScoreSummary, ScoreWorkspace
-from logloss.onepass.summaries.tables import Ints
+from logloss.onepass.summaries.tables import Ints, Slots
 from logloss.text import count, listed, significant
 
 # The sums of a LossSummary. c is weight·loss (0 where the loss is infinite), a weight·label, b weight·Brier score, w
@@ -65,6 +65,7 @@ HARD_SUMS = ("c", "p", "b")
 # have no label yet, and the two sums of their hashes.
 RowsOfPart = tuple[tuple[int, str], tuple[int, int, int, int]]
 NO_SCORES, NO_LARGEST_LOSSES = ScoreSummary.empty(), LargestLossesSummary.empty()
+NO_SLOTS = np.zeros(0, np.int32)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -324,6 +325,13 @@ class _LossWorkspace:
 
     def add(self, block: Block, clusters: Ints | None = None) -> None:
         """Take in a block; clusters: the hashes of theirs, where they are known."""
+        self._add(block, clusters, needs_bins=False)
+
+    def binned(self, block: Block, clusters: Ints | None = None) -> list[Slots]:
+        """Take in a block; returns the bins of the forecasts in each of its pieces that has rows."""
+        return self._add(block, clusters, needs_bins=True)
+
+    def _add(self, block: Block, clusters: Ints | None, *, needs_bins: bool) -> list[Slots]:
         self.is_soft |= block.y_true.dtype != np.uint8
         self.n_dropped += block.n_dropped
         self.coding |= block.coding
@@ -333,17 +341,24 @@ class _LossWorkspace:
             labels = read_only(np.full(len(forecast_of(block.unlabelled)[0]), np.nan))
             self._hash(block, block.unlabelled, labels, 0, more.n_rows)
         pieces = pieces_of(block)
+        found = []
         for piece in pieces:
             if piece.n_rows:
-                self._add_piece(piece, clusters if len(pieces) == 1 else None)
+                slots, are_bins = self._add_piece(piece, clusters if len(pieces) == 1 else None, needs_bins)
+                if needs_bins:
+                    found.append(self.scores.bins_at(slots, are_bins))
+        return found
 
-    def _add_piece(self, block: Block, clusters: Ints | None) -> None:
-        """Take in rows of one kind: with hard labels and no weights, or others."""
+    def _add_piece(self, block: Block, clusters: Ints | None, needs_places: bool) -> tuple[Slots, bool]:
+        """Take in rows of one kind: with hard labels and no weights, or others; returns what `ScoreWorkspace.place`
+        does, where it is needed."""
         tally = np.array([0, 0, 0, -1])
         forecast = forecast_of(block)
+        has_keys = self.groups is not None or self.clusters is not None
+        costs = np.empty(block.n_rows) if has_keys else None
         if is_hard(block):
             kept = self.largest_losses.room()
-            counted_losses.row_sums(block.y_true, *forecast, block.counts, self.hard, tally, kept)
+            counted_losses.row_sums(block.y_true, *forecast, block.counts, self.hard, tally, kept, costs)
             self.largest_losses.take(block, kept)
             self.n_hard = added(self.n_hard, numbers_of(tally))
         else:
@@ -351,19 +366,22 @@ class _LossWorkspace:
                 block.y_true, *forecast, block.sample_weight, block.counts, self.general, tally
             )
             self.largest_losses.add(block)
+            if costs is not None:
+                losses.soft_surprisals(read_only(block.y_true.astype(np.float64)), *forecast, costs)
         self.tallies = added(self.tallies, numbers_of(tally))
         by = None if self.groups is None else hashes_of(block.by)
         if clusters is None and self.clusters is not None:
             clusters = hashes_of(block.cluster)
         self._hash(block, block, block.y_true, int(tally[0]), 0, keys_of_rows(by, clusters))
-        if self.groups is None and self.clusters is None:
+        if costs is None and not needs_places:
             self.scores.add(block)
-            return
+            return NO_SLOTS, False
         slots, are_bins = self.scores.place(block)
         for keyed in (self.groups, self.clusters):
             numbers = None if keyed is None else keyed.numbers_of(block, clusters)
-            if keyed is not None and numbers is not None:
-                keyed.sums.add(block, numbers, keyed.n_keys, slots, are_bins, clusters)
+            if keyed is not None and numbers is not None and costs is not None:
+                keyed.sums.add(block, costs, numbers, keyed.n_keys, slots, are_bins, clusters)
+        return slots, are_bins
 
     def _hash(
         self,

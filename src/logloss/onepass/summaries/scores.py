@@ -204,6 +204,10 @@ class ScoreWorkspace:
             self._tally(block, slots, offsets)
         return bins, True
 
+    def bins_at(self, slots: Slots, are_bins: bool) -> Slots:
+        """The bins of rows that were placed."""
+        return slots if are_bins else bins_of(self.scale, self.keys())[0].astype(np.int32)[slots]
+
     def _make_room(self, n_rows: int) -> None:
         """Unpack the counts before so many rows more would overflow them."""
         if self._n_packed + n_rows > score_keys.MAX_PACKED_ROWS:
