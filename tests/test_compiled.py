@@ -1,10 +1,14 @@
 """The cache of compiled kernels: it saves time, and nothing depends on it."""
 
 import errno
+import os
 import pathlib
+import subprocess
+import sys
 
 import pytest
 
+import logloss
 from logloss.onepass.kernels import compiled
 
 pytestmark = pytest.mark.skipif(not compiled.IS_COMPILED, reason="nothing is compiled here")
@@ -94,3 +98,26 @@ def test_what_a_kernel_calls_is_compiled_within_it_alone():
     assert (len(sixteenth.overloads), len(eighth.overloads)) == (1, 0)
     assert sorted(map(str, eighth.in_kernels.overloads)) == ["(float64,)", "(int64,)"]
     assert (eighth(1.0), len(eighth.overloads)) == (0.125, 1)
+
+
+OF_ANOTHER_NUMBA = """
+import numba
+numba.version_info = numba.version_info._replace(short=(0, 61))
+import logloss
+import logloss
+from logloss.onepass.kernels import compiled
+assert not compiled.IS_TESTED
+print(repr(logloss.log_loss([0, 1, 1], [0.1, 0.9, 0.6])))
+"""
+
+
+def test_a_numba_that_was_not_tested_compiles_and_caches_as_usual(tmp_path):
+    """Where this fails first, look at what compiled.py takes of numba without being told that it may."""
+    assert compiled.IS_TESTED
+    here = {**os.environ, "LOGLOSS_CACHE_DIR": str(tmp_path)}
+    found = [
+        subprocess.run([sys.executable, "-c", OF_ANOTHER_NUMBA], env=here, capture_output=True, text=True, check=True)
+        for _ in range(2)
+    ]
+    assert {each.stdout.strip() for each in found} == {repr(logloss.log_loss([0, 1, 1], [0.1, 0.9, 0.6]))}
+    assert list(tmp_path.rglob("*.nbc"))

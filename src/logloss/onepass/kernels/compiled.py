@@ -22,7 +22,7 @@ import numba
 import numpy as np
 from llvmlite import binding  # type: ignore[import-not-found]
 from numba.core import types
-from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile, InTreeCacheLocator
+from numba.core.caching import CompileResultCacheImpl, FunctionCache, IndexDataCacheFile
 from numba.core.codegen import JITCodeLibrary
 from numba.core.compiler import Compiler
 from numba.core.registry import CPUDispatcher
@@ -38,6 +38,9 @@ if TYPE_CHECKING:
     Codegen = Callable[[TargetContext, IRBuilder, Signature, Sequence[Value]], Value]
 
 IS_COMPILED = not numba.config.DISABLE_JIT
+# What numba does not document is used where it is as it was when it was tested; elsewhere kernels are compiled as numba
+# does, which takes longer; the results are the same.
+IS_TESTED = numba.version_info.short == (0, 68)
 
 
 def cache_folder() -> pathlib.Path | None:
@@ -77,16 +80,32 @@ def _user_cache_folder() -> str | None:
 CACHE_FOLDER = cache_folder() if IS_COMPILED else None
 
 
-class KernelFolder(InTreeCacheLocator):  # type: ignore[misc]
-    """The folder of this state of the sources; numba has its own beside each source."""
+class KernelFolder:
+    """Where numba keeps a kernel: in the folder of this state of the sources."""
 
     def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
-        super().__init__(py_func, py_file)
-        self._cache_path = str(CACHE_FOLDER)
+        self._py_file, self._line = py_file, py_func.__code__.co_firstlineno
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> KernelFolder | None:
+        """That of a kernel; None where it has no source, and cannot be told from others."""
+        return cls(py_func, py_file) if os.path.exists(py_file) else None
+
+    def get_cache_path(self) -> str:
+        """The folder."""
+        return str(CACHE_FOLDER)
 
     def ensure_cache_path(self) -> None:
         """Make it. numba also writes a file to see whether it can, once for each kernel."""
-        os.makedirs(self._cache_path, exist_ok=True)
+        os.makedirs(self.get_cache_path(), exist_ok=True)
+
+    def get_source_stamp(self) -> str:
+        """What a kernel was compiled of: the folder is named after the sources."""
+        return pathlib.Path(self.get_cache_path()).name
+
+    def get_disambiguator(self) -> str:
+        """What tells kernels of one name apart."""
+        return str(self._line)
 
 
 class KernelFiles(CompileResultCacheImpl):  # type: ignore[misc]
@@ -96,6 +115,8 @@ class KernelFiles(CompileResultCacheImpl):  # type: ignore[misc]
 
     def reduce(self, data: Any) -> Any:
         """Its machine code, without what links it into another kernel: three fifths of the bytes, and slow to read."""
+        if not IS_TESTED:
+            return super().reduce(data)
         (name, kind, (code, _)), *rest = super().reduce(data)
         defined = binding.parse_assembly(f'define void @"{data.fndesc.llvm_cpython_wrapper_name}"() {{ ret void }}')
         return ((name, kind, (code, defined.as_bitcode())), *rest)
@@ -144,6 +165,8 @@ class KernelCache(FunctionCache):  # type: ignore[misc]
     def load_overload(self, sig: Any, target_context: Any) -> Any:
         """What was compiled before, or None. numba also registers all that it can compile, which takes 0.15 s: that is
         left to what is compiled (`refresh`)."""
+        if not IS_TESTED:
+            return super().load_overload(sig, target_context)
         rtsys.initialize(target_context)
         with self._guard_against_spurious_io_errors():
             return self._load_overload(sig, target_context)
@@ -230,7 +253,7 @@ def compiled(function: Callable[..., Any]) -> Any:
     """Compile a kernel when it is first called, without the interpreter lock, cached where that is possible."""
     if not IS_COMPILED:
         return function
-    kernel = Kernel(function)
+    kernel = Kernel(function) if IS_TESTED else numba.njit(no_cfunc_wrapper=True, **OPTIONS)(function)
     if CACHE_FOLDER is not None:
         # numba raises RuntimeError where it finds no source: then the kernel is compiled in each process.
         with contextlib.suppress(RuntimeError):
@@ -252,6 +275,10 @@ class Inlined:
     @cached_property
     def in_kernels(self) -> Any:
         """Inlined by LLVM, not by numba: its optimiser then sees one loop without calls, and vectorises it."""
+        if not IS_TESTED:
+            return numba.njit(forceinline=True, no_cpython_wrapper=True, no_cfunc_wrapper=True, **OPTIONS)(
+                self.function
+            )
         return Part(self.function, is_inlined=True)
 
     @cached_property
