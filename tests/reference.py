@@ -335,6 +335,11 @@ def logistic_rows(
     return list(losses), list(residuals), list(curvatures)
 
 
+def losses_along(y: Floats, mass: Floats | None, ends: Sequence[Floats]) -> list[Fraction]:
+    """The summed loss at the log-odds of each end of a step."""
+    return [deposit(logistic_rows(y, z, mass, None)[0]) for z in ends]
+
+
 def gather(columns: Sequence[Floats], centres: Floats, limits: Floats, gaps: Sequence[int]) -> list[list[float]]:
     """Columns less their centres, cut off; that of what lacks, NaN, is 1 at the place that `gaps` names."""
     found: list[list[float]] = [[0.0] * len(columns[0]) for _ in gaps]
@@ -603,6 +608,23 @@ def number_keys(keys: Sequence[int]) -> list[int]:
     return [numbers.setdefault(int(key), len(numbers)) for key in keys]
 
 
+def find_places(
+    keys: Sequence[int], starts: Sequence[int], known: list[int], free: int, n_known: int, most: int
+) -> Any:
+    """(Place of each key, keys known), in a table that is changed; starts: where each is looked for first."""
+    places: list[int] = []
+    for key, place in zip(keys, starts, strict=True):
+        while known[place] not in (free, key):
+            place = (place + 1) % len(known)
+        if known[place] == free:
+            if n_known == most:
+                break
+            known[place] = key
+            n_known += 1
+        places.append(place)
+    return places, n_known
+
+
 # Tables and groups.
 
 
@@ -847,6 +869,15 @@ def segment_sums(a: Sequence[int], c: Floats, x: Sequence[Floats], shape: tuple[
     for code, weight, row in zip(a, c, x, strict=True):
         found[code] = [total + weight * value for total, value in zip(found[code], row, strict=True)]
     return found
+
+
+def level_sums(a: Sequence[int], r: Floats, c: Floats, t: Floats, n_levels: int) -> list[list[float]]:
+    rows = [[one, two, abs(one), two * three] for one, two, three in zip(r, c, t, strict=True)]
+    return segment_sums(a, [1.0] * len(rows), rows, (n_levels, 4))
+
+
+def add_levels(a: Sequence[int], x: Sequence[Floats], out: Sequence[Floats]) -> list[list[float]]:
+    return [[own + more for own, more in zip(row, x[code], strict=True)] for code, row in zip(a, out, strict=True)]
 
 
 def product_sums(a: Sequence[int], c: Floats, x: Sequence[Floats], shape: tuple[int, int]) -> list[list[float]]:

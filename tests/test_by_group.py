@@ -316,13 +316,13 @@ def test_product_sums_equal_their_twin(width, rows):
 
 
 @given(st.lists(st.tuples(CODES, NUMBERS, NUMBERS, NUMBERS), max_size=12))
-def test_level_sums_equal_segment_sums_of_each(rows):
+def test_level_sums_equal_their_twin(rows):
     codes = np.array([row[0] for row in rows], np.int32)
     residuals, curvatures, terms = (np.array([row[j] for row in rows], np.float64) for j in (1, 2, 3))
     out = np.zeros((4, 4))
     by_group.level_sums(codes, residuals, curvatures, terms, out)
-    columns = np.column_stack([residuals, curvatures, np.abs(residuals), curvatures * terms]).tolist()
-    assert out.tolist() == reference.segment_sums(codes.tolist(), [1.0] * len(rows), columns, out.shape)
+    columns = [each.tolist() for each in (codes, residuals, curvatures, terms)]
+    assert out.tolist() == reference.level_sums(*columns, 4)
 
 
 @pytest.mark.parametrize("width", [0, 1, 3])
@@ -331,7 +331,7 @@ def test_values_of_levels_are_added_to_their_rows(width, codes):
     values = np.arange(4 * width, dtype=float).reshape(4, width)
     out = np.full((len(codes), width), 0.5)
     by_group.add_levels(np.array(codes, np.int32), values, out)
-    assert out.tolist() == [[0.5 + width * code + j for j in range(width)] for code in codes]
+    assert out.tolist() == reference.add_levels(codes, values.tolist(), [[0.5] * width] * len(codes))
 
 
 @given(st.lists(st.tuples(CODES, CODES, NUMBERS), max_size=12))

@@ -186,6 +186,18 @@ def test_number_keys_equals_its_twin(keys):
 
 
 @settings(max_examples=50)
+@given(st.lists(st.integers(-(2**62), 2**62) | st.integers(0, 9), max_size=40), st.integers(0, 20))
+def test_find_places_equals_its_twin(keys, limit):
+    known = np.full(32, score_keys.NO_KEY)
+    places, missed = np.empty(len(keys), np.int64), np.empty(len(keys) + 1, np.int64)
+    starts = [int(score_keys.place_of(np.int64(key))) % 32 for key in keys]
+    table = known.tolist()
+    expected, n_expected = reference.find_places(keys, starts, table, score_keys.NO_KEY, 0, min(limit, 16))
+    done, n_known = score_keys.find_places(np.array(keys, np.int64), known, None, 0, limit, places, missed)
+    assert (places[:done].tolist(), n_known, known.tolist()) == (expected, n_expected, table)
+
+
+@settings(max_examples=50)
 @given(st.lists(st.integers(-(2**62), 2**62) | st.integers(0, 9)))
 def test_least_distinct_is_never_more_than_there_are(keys):
     found = score_keys.least_distinct(np.array(keys, np.int64), np.zeros(64, np.int64))

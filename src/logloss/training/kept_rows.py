@@ -1,8 +1,8 @@
 """All rows of a small table, spread out in the solver's coordinates: passes of Newton's method in one compiled call.
 
 >>> import logloss
->>> len(logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).passes)
-4
+>>> [each.log_loss < 0.7 for each in logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).passes][:2]
+[True, True]
 """
 
 from __future__ import annotations
