@@ -408,7 +408,8 @@ def test_a_limit_in_bytes_that_someone_has_set_stays(spark_session, folder, sett
     assert settings_seen == [["1048576", None]]
 
 
-def test_a_cluster_that_refuses_settings_walks_all_the_same(spark_session, folder, settings_seen, monkeypatch):
+@pytest.mark.parametrize("name", ["set", "get"])
+def test_a_cluster_that_refuses_settings_walks_all_the_same(spark_session, folder, settings_seen, monkeypatch, name):
     from pyspark.errors import PySparkException
 
     def refused(self, *pair):
@@ -421,6 +422,24 @@ def test_a_cluster_that_refuses_settings_walks_all_the_same(spark_session, folde
         there = logloss.measure(frame, y_true="y", y_proba="p")
     assert settings_seen == [[None, None]]
     assert without(there.to_dict()) == without(here.to_dict())
+
+
+def test_a_cluster_whose_settings_cannot_be_read_walks_all_the_same(spark_session, folder, monkeypatch):
+    from pyspark.errors import PySparkException
+
+    from logloss.onepass.engines import spark
+
+    here = logloss.measure(folder, y_true="y", y_proba="p")
+    frame, conf = frame_of(spark_session, folder), type(spark_session.conf)
+    get = conf.get
+
+    def refused(self, name, *default):
+        if name in (spark.BYTES, spark.RECORDS):
+            raise PySparkException("Configuration is not available.")
+        return get(self, name, *default)
+
+    monkeypatch.setattr(conf, "get", refused)
+    assert without(logloss.measure(frame, y_true="y", y_proba="p").to_dict()) == without(here.to_dict())
 
 
 def test_workers_of_spark_keep_modules_out_of_the_collector(spark_session, folder):

@@ -181,13 +181,16 @@ class SparkEngine:
 
     def _batches(self, part: FramePart | None) -> contextlib.AbstractContextManager[None]:
         """The size of the batches in which a frame goes to Python, for as long as a pass takes."""
-        if part is None or self.session.conf.get(BYTES, None) is not None:
+        from pyspark.errors import PySparkException
+
+        wanted: dict[str, str] = {}
+        # Where the cluster does not let settings be read, they stay.
+        with contextlib.suppress(PySparkException):
             # A limit that is set is by someone who knows the memory of the workers.
-            return contextlib.nullcontext()
-        wanted = {BYTES: NO_LIMIT}
-        n_most = max(1, VALUES_OF_A_BATCH // max(len(part.columns), 1))
-        if not 0 < int(self.session.conf.get(RECORDS)) <= n_most:
-            wanted[RECORDS] = str(n_most)
+            if part is not None and self.session.conf.get(BYTES, None) is None:
+                n_most = max(1, VALUES_OF_A_BATCH // max(len(part.columns), 1))
+                are_few = 0 < int(self.session.conf.get(RECORDS)) <= n_most
+                wanted = {BYTES: NO_LIMIT} if are_few else {BYTES: NO_LIMIT, RECORDS: str(n_most)}
         return self._set(wanted)
 
     @contextlib.contextmanager
