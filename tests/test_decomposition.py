@@ -464,6 +464,25 @@ def test_places_are_merged_into_runs_that_hold_what_they_held():
     assert merged.rows == pytest.approx(rows, rel=1e-12)
 
 
+@pytest.mark.parametrize("heaviest", [1e290, 1e294])
+@pytest.mark.parametrize("is_reversed", [False, True])
+def test_places_of_no_mass_are_no_run(heaviest, is_reversed):
+    """The outermost 700 shares are 0 in the floats: what they hold together is nothing, too, and no mean of nothing is
+    taken. The other places have the figures that they have alone."""
+    y, p, weight = np.arange(3_000) % 5 % 2, np.linspace(0.001, 0.999, 3_000), np.full(3_000, 1e290)
+    weight[:700], weight[700] = 1e-300, heaviest
+    if is_reversed:
+        weight = weight[::-1]
+    found = measure(y, p, sample_weight=weight)
+    merged = score_table_of(found.summary.scores).merged(100)
+    assert merged.mass.min() > 0
+    assert np.isfinite(merged.proba).all()
+    heavy = weight > 1
+    alone = measure(y[heavy], p[heavy], sample_weight=weight[heavy])
+    assert found.log_loss == pytest.approx(float(alone.log_loss), rel=1e-13)
+    assert np.isfinite(found.miscalibration.excess)
+
+
 def test_whole_rows_vary_as_effective_ones_do():
     """The mean of 1 / t is 1 / rows; whole numbers stay."""
     effective = np.array([0.0, 1.0, 1.3, 2.5, 7.9, 12.0])

@@ -902,6 +902,11 @@ def test_a_fit_that_is_certified_warns_of_nothing():
             {"data": X * 1e-200},
             r'the values of "x" must deviate from their mean by 1e-100 to .*; the largest deviation is 3\.81e-200',
         ),
+        # The sum of weights times values is no number.
+        (
+            {"data": X * 1e12, "sample_weight": np.full(10, 1e300)},
+            r'the values of "x" must deviate from their mean by 1e-100 to .*; the largest deviation is inf',
+        ),
         ({"y_true": np.where(Y, "g", "r")}, r'found 2 values: "g", "r"\. Say which one is positive: `pos_label=`'),
         ({"y_true": np.arange(10) % 3}, r"`y_true` must be 0 or 1"),
         ({"sample_weight": -np.ones(10)}, r"`sample_weight` must be finite and at least 0; row 0 has -1"),

@@ -222,7 +222,7 @@ def numbers_of(
         spread = np.maximum(highs - centre, centre - lows)
     scale = np.where(is_outlying, deviations, np.where(spread > 0, spread, 1.0))
     for name, size, most in zip(names, scale, spread, strict=True):
-        if size > 0 and not most / size <= LARGEST_SPREAD:
+        if size > 0 and not most <= LARGEST_SPREAD * size:
             raise DataError(
                 f'the values of "{printable(name)}" must not deviate by more than 1e100 times as much as is usual in '
                 f"that column; one deviates by {most:.3g}, where {size:.3g} is usual. Mark codes as missing, or leave "

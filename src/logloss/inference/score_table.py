@@ -169,7 +169,9 @@ class ScoreTable:
         starts = None
         if len(mass) > most:
             below = np.cumsum(mass)
-            starts = starts_of_runs(mass / np.sqrt(np.minimum(below, below[-1] - below + mass)), most)
+            ends = np.minimum(below, below[-1] - below + mass)
+            # The share of a very light place may be 0, and so may what lies between it and the end.
+            starts = starts_of_runs(np.divide(mass, np.sqrt(ends), out=np.zeros(len(mass)), where=mass > 0), most)
         return Runs(starts, mass, self)
 
 
@@ -220,7 +222,10 @@ def in_slices(work: Callable[[int, int], None], n: int, n_steps: int) -> None:
 
 def starts_of_runs(mass: Array, most: int) -> Array:
     """Where runs of places begin that hold about 2 / most of all mass each, or are single places that hold more."""
-    steps = np.floor(np.cumsum(mass) / mass.sum() * (most / 2))
+    below = np.cumsum(mass)
+    steps = np.floor(below / mass.sum() * (most / 2))
+    # Places without any mass are no run: those before the first mass belong to its run.
+    steps[below == 0] = steps[np.argmax(below > 0)]
     return np.flatnonzero(np.diff(steps, prepend=-1.0))
 
 
