@@ -915,10 +915,10 @@ def bound_of(sums: Any, at_point: Any, scalars: Any, counts: Any, proofs: Any) -
         )
         penalty, at = ([number(float(each)) for each in values] for values in at_point)
         reach, drift, lost, objective = map(number, scalars)
-        (n_rows, n_terms), (has_hessian, is_penalised, fit_intercept) = counts, proofs
+        (n_additions, n_terms), (has_hessian, is_penalised, fit_intercept) = counts, proofs
         unit = number(2) ** -53
         error = [
-            unit * ((2048 + n_rows // 2048 + 1 + 8) * a + 2 * (n_terms + 4) * b)
+            unit * ((n_additions + 8) * a + 2 * (n_terms + 4) * b)
             for a, b in zip(residual_sizes, logit_sizes, strict=True)
         ]
         bounds = []

@@ -12,8 +12,9 @@ import reference
 from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Column, Place, Roles, Rows
-from logloss.data.terms import Numbers
+from logloss.data.terms import Category, Numbers
 from logloss.onepass.kernels import certified
+from logloss.onepass.summaries import CurvatureSummary, Point
 from logloss.training.kept_rows import KeptRows
 from logloss.training.leave_one_out import _converged
 
@@ -64,6 +65,52 @@ def test_a_lost_share_is_that_of_its_formula():
     diagonal, deviations = np.array([1.0, 1e6, 3e-5]), np.array([0.5, 2e-3, 700.0])
     expected = float(reference.lost_share(diagonal.tolist(), deviations.tolist(), 2_049))
     assert certified.lost_share(diagonal, deviations, 2_049) == pytest.approx(expected, rel=1e-14)
+
+
+def rows_of_which_one_is_heavy(n_rows, rows_of_block):
+    """Weights 2^53, 1, 1, …: where rows are added to the first one by one, nothing is left of any other."""
+    weights = np.ones(n_rows)
+    weights[0] = 2.0**53
+    same, ones = np.zeros(n_rows, np.int32), np.ones(n_rows)
+    columns = {"y_true": Column(np.zeros(n_rows, np.uint8)), "sample_weight": Column(weights)}
+    columns |= {"x": Column(ones), "a": Column(same, None, ("u", "v")), "b": Column(same, None, ("u", "v"))}
+    roles = Roles("y_true", features=("x", "a", "b"), sample_weight="sample_weight")
+    for start in range(0, n_rows, rows_of_block):
+        own = {
+            name: replace(column, values=column.values[start : start + rows_of_block])
+            for name, column in columns.items()
+        }
+        yield Block.of(Rows(own, start, Place()), roles)
+
+
+@pytest.mark.parametrize("has_levels", [True, False])
+@pytest.mark.parametrize(("n_rows", "rows_of_block"), [(3_000, 1), (20_000, 20_000), (20_000, 3_000)])
+def test_rounding_takes_no_more_than_the_additions_that_are_counted(n_rows, rows_of_block, has_levels):
+    levels = tuple(Category(name, ("u", "v"), (1.0, 0.0)) for name in "ab") if has_levels else ()
+    design = Design((Numbers("x", ("x",), np.zeros(1), np.ones(1)), *levels))
+    empty = CurvatureSummary.empty(Point(np.zeros(design.width), design, is_careful=True))
+    one_by_one, parts, merged = empty.workspace(), [], empty
+    for block in rows_of_which_one_is_heavy(n_rows, rows_of_block):
+        own = replace(block, features=block.features[: len(design.terms)])
+        one_by_one.add(own)
+        part = empty.workspace()
+        part.add(own)
+        parts.append(part.freeze())
+    # A tree of merges, and the blocks one by one.
+    while len(parts) > 1:
+        parts = [a.merge(b) for a, b in zip(parts[::2], [*parts[1::2], *[empty] * (len(parts) % 2)], strict=True)]
+    merged = parts[0]
+    # At 0 every residual is 1/2 and every curvature 1/4 of the weight; numbers and the levels in use are 1.
+    total = 2**53 + n_rows - 1
+    takes_part = np.array([True, True, *[True, False] * (2 * has_levels)][: design.width])
+    for sums in (one_by_one.freeze(), merged):
+        unit = certified.ROUNDING * (sums.n_additions + 8) * total
+        for found, share in ((sums.gradient, 2), (sums.curvature, 4), (np.diag(sums.hessian.full), 4)):
+            errors = [abs(share * int(each * 4) // 4 - total) for each in found[takes_part]]
+            assert max(errors) <= unit
+        within = sums.hessian.full[np.ix_(takes_part, takes_part)]
+        assert max(abs(int(4 * each) - total) for each in within.ravel()) <= unit
+    assert one_by_one.freeze().n_additions == merged.n_additions
 
 
 @pytest.mark.parametrize(("n_rows", "width"), [(9, 1), (40, 3), (300, 7), (5_000, 4)])

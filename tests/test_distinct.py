@@ -6,7 +6,7 @@ import laws
 import numpy as np
 import pytest
 
-from logloss.onepass.summaries.features import MOST_KEPT, SMALL, DistinctValues
+from logloss.onepass.summaries.distinct_values import MOST_KEPT, SMALL, DistinctValues
 
 
 def is_key(values) -> bool:

@@ -34,11 +34,13 @@ from logloss.onepass.summaries.cluster_periods import ClusterPeriods, ClusterPer
 from logloss.onepass.summaries.cluster_sums import ClusterSums, ClusterSumsWorkspace
 from logloss.onepass.summaries.contract import is_hard, pieces_of
 from logloss.onepass.summaries.contrast import Contrast, ContrastWorkspace, JointScores, JointWorkspace
-from logloss.onepass.summaries.features import DistinctValues, Levels, Range
+from logloss.onepass.summaries.distinct_values import DistinctValues
+from logloss.onepass.summaries.features import Levels
 from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock, PairsOfBlock
 from logloss.onepass.summaries.group_keys import GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupWorkspace
 from logloss.onepass.summaries.loss import UnlabelledSums
+from logloss.onepass.summaries.ranges import Range
 from logloss.onepass.summaries.scores import PROBA, ScoreWorkspace
 from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace, product_of, scaled
 

@@ -20,8 +20,8 @@ from logloss.data.rows import positive_text
 from logloss.data.values import Value
 from logloss.inference.cautions import cautions_of
 from logloss.inference.folds import FoldLosses, OutOfFold, told_of
-from logloss.measurement.answer import first_infinite_row
 from logloss.measurement.out_of_fold import cross_fitted, judged_by
+from logloss.measurement.record import first_infinite_row
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import ComparisonSummary

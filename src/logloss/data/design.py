@@ -23,8 +23,7 @@ from logloss.text import printable
 if TYPE_CHECKING:
     from logloss.onepass.kernels.dense_rows import NumberTable
 
-# Rows of one piece of a pass: with 100 features it is 1.6 MB, which stays in the cache between its products. The
-# certificate counts as many additions, and one for each piece; the kernel of the numbers has fewer.
+# Rows of one piece of a pass: with 100 features it is 1.6 MB, which stays in the cache between its products.
 PIECE_ROWS = 2048
 # Values between two columns of a piece: at a power of two all columns would fall into the same lines of the cache.
 PADDING = 8
@@ -262,7 +261,8 @@ def readable(values: Array) -> Array:
     if values.dtype not in (np.float32, np.float64):
         return values.astype(np.float64)
     is_regular = values.flags.aligned and all(step >= 0 and step % values.itemsize == 0 for step in values.strides)
-    return values if is_regular else np.ascontiguousarray(values)
+    # An array out of step may be contiguous: `ascontiguousarray` would return it as it is.
+    return values if is_regular else np.require(values, requirements=("C", "ALIGNED"))
 
 
 def table_of(arrays: Sequence[Array], centres: Array, limits: Array, gaps: Array) -> NumberTable:

@@ -10,7 +10,8 @@ from __future__ import annotations
 import numpy as np
 
 from logloss.data.rows import Array
-from logloss.training.certificate import ROUNDING, Certificate, bound_after_move
+from logloss.onepass.kernels.newton_rules import ROUNDING
+from logloss.training.certificate import Certificate, bound_after_move
 from logloss.training.model import LogisticModel
 
 PIECE_ROWS = 1 << 12

@@ -11,11 +11,12 @@ import numpy as np
 from logloss.data.values import Array
 from logloss.inference.score_table import ScoreTable, entropies_of
 from logloss.onepass.kernels.isotonic import pool_adjacent_violators
+from logloss.onepass.kernels.newton_rules import ROUNDING
 
 # Influence of a row of 0, and of a row of 1, on a mean at each score.
 Influence = tuple[Array, Array]
-# The least share that a float holds, and the rounding of one that is nearly all.
-LEAST_RATE, ROUNDING = 5e-324, 2.0**-53
+# The least share that a float holds.
+LEAST_RATE = 5e-324
 
 
 class Recalibration:

@@ -30,7 +30,7 @@ from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import ErrorOf, cluster_deviations, error_of_classes, figures_of
 from logloss.measurement.fields import put_parts, put_unlabelled
-from logloss.measurement.record import Parts, Question, SummaryRecord
+from logloss.measurement.record import Parts, Question, SummaryRecord, rows_and_columns
 from logloss.text import NATS_PER_BIT
 
 if TYPE_CHECKING:
@@ -323,13 +323,14 @@ def measurement_of(record: SummaryRecord) -> Measurement:
     """The measurement that a summary makes."""
     # The pieces have become parts; two measurements of the same rows hold the same summary.
     record = replace(record, summary=replace(record.summary, pieces=()))
-    summary, question, table = record.summary, record.question, score_table_of(record.summary.scores)
+    summary, table = record.summary, score_table_of(record.summary.scores)
     moments, error_of = figures_of(summary, table)
     reason, loss = moments.why_no_interval(), with_training(moments.log_loss(), moments, record.folds)
     discrimination, miscalibration = _isotonic_parts(summary, table, loss, error_of, reason)
     of_classes = error_of_classes(error_of, moments)
-    unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
+    clusters = summary.clusters
     sums_of = None if clusters is None else partial(cluster_deviations, clusters, table=table)
+    of_top_1_percent, of_top_10_percent = _shares_of_top(summary, table, (0.01, 0.1))
     slope, intercept = calibration_line(table, of_classes, reason, sums_of)
     uncertainty, gap = moments.uncertainty(), moments.log_loss_minus_expected()
     z, z_reason = moments.expected_z(gap)
@@ -351,36 +352,14 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         slope=slope,
         intercept=intercept,
         largest_losses=largest_losses_table(summary.largest_losses.rows),
-        loss_share_of_top_1_percent=_share(summary, table, 0.01),
-        loss_share_of_top_10_percent=_share(summary, table, 0.1),
+        loss_share_of_top_1_percent=of_top_1_percent,
+        loss_share_of_top_10_percent=of_top_10_percent,
         groups=_groups(summary, moments),
         effective_rows=moments.effective_rows,
         effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
         cautions=(*cautions_of(moments, summary.largest_losses.rows), *told_of(record.folds)),
-        n_rows=summary.n_rows,
-        n_positive=summary.n_positive,
-        n_infinite=summary.n_infinite,
-        n_dropped=summary.n_dropped - (0 if record.folds is None else record.folds.n_left_out),
-        n_unlabelled=None if unlabelled is None else unlabelled.n_rows,
-        unlabelled_mean_proba=math.nan if unlabelled is None else unlabelled.mean_proba,
-        unlabelled_expected_log_loss=math.nan if unlabelled is None else unlabelled.expected_log_loss,
-        n_clusters=0 if clusters is None else clusters.n_groups,
-        n_scores=summary.scores.n_distinct,
-        is_exact=not summary.scores.is_binned,
         sum_weight=moments.sum_weight(),
-        is_soft=summary.is_soft,
-        has_weights=question.has_weights,
-        has_counts=question.has_counts,
-        negatives_kept=question.negatives_kept,
-        by=() if groups is None else groups.columns,
-        cluster=() if clusters is None else clusters.columns,
-        has_buckets=clusters is not None and clusters.is_over,
-        has_too_many_groups=groups is not None and groups.is_over,
-        first_infinite=first_infinite_row(summary, record.source),
-        source=record.source,
-        positive=question.positive,
-        notes=record.notes,
-        folds=record.folds,
+        **rows_and_columns(record),
         record=record,
     )
 
@@ -417,15 +396,12 @@ def _brier(moments: Moments, table: ScoreTable, error_of: ErrorOf, reason: str) 
     return with_interval(brier, error_of(table.of_zeros.proba**2, (1 - table.of_ones.proba) ** 2, brier), low=0.0)
 
 
-def first_infinite_row(summary: LossSummary, source: str) -> str:
-    """Where the first row of infinite loss is; "" if there is none."""
-    first = next((row for row in summary.largest_losses.rows if math.isinf(row.log_loss)), None)
-    return "" if first is None else first.where(source)
-
-
-def _share(summary: LossSummary, table: ScoreTable, part: float) -> float:
-    """The share of the loss in the top rows by loss; nan for soft labels and infinite losses."""
-    return math.nan if summary.is_soft or summary.n_infinite else LossConcentration(table).share(part)
+def _shares_of_top(summary: LossSummary, table: ScoreTable, parts: Sequence[float]) -> list[float]:
+    """The share of the loss in each top part of the rows by loss; nan for soft labels and infinite losses."""
+    if summary.is_soft or summary.n_infinite:
+        return [math.nan] * len(parts)
+    concentration = LossConcentration(table)
+    return [concentration.share(part) for part in parts]
 
 
 def largest_losses_table(rows: Sequence[LargeLoss]) -> SmallTable:

@@ -8,6 +8,7 @@ its name and its other columns are. Different samples that are equal row by row 
 from __future__ import annotations
 
 import hashlib
+import math
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -235,3 +236,40 @@ def listed_groups(groups: Sequence[Any], n_columns: int) -> tuple[GroupKey, ...]
         if len(key) != n_columns:
             raise DataError(f"each of `groups` must have {n_columns} values, one for each column of `by`; got {key!r}.")
     return tuple(tuple(map(typed, key)) for key in keys)
+
+
+def rows_and_columns(record: SummaryRecord) -> dict[str, Any]:
+    """What a measurement tells of the rows and columns it was made of, by field."""
+    summary, question = record.summary, record.question
+    unlabelled, groups, clusters = summary.unlabelled, summary.groups, summary.clusters
+    return {
+        "n_rows": summary.n_rows,
+        "n_positive": summary.n_positive,
+        "n_infinite": summary.n_infinite,
+        "n_dropped": summary.n_dropped - (0 if record.folds is None else record.folds.n_left_out),
+        "n_unlabelled": None if unlabelled is None else unlabelled.n_rows,
+        "unlabelled_mean_proba": math.nan if unlabelled is None else unlabelled.mean_proba,
+        "unlabelled_expected_log_loss": math.nan if unlabelled is None else unlabelled.expected_log_loss,
+        "n_clusters": 0 if clusters is None else clusters.n_groups,
+        "n_scores": summary.scores.n_distinct,
+        "is_exact": not summary.scores.is_binned,
+        "is_soft": summary.is_soft,
+        "has_weights": question.has_weights,
+        "has_counts": question.has_counts,
+        "negatives_kept": question.negatives_kept,
+        "by": () if groups is None else groups.columns,
+        "cluster": () if clusters is None else clusters.columns,
+        "has_buckets": clusters is not None and clusters.is_over,
+        "has_too_many_groups": groups is not None and groups.is_over,
+        "first_infinite": first_infinite_row(summary, record.source),
+        "source": record.source,
+        "positive": question.positive,
+        "notes": record.notes,
+        "folds": record.folds,
+    }
+
+
+def first_infinite_row(summary: LossSummary, source: str) -> str:
+    """Where the first row of infinite loss is; "" if there is none."""
+    first = next((row for row in summary.largest_losses.rows if math.isinf(row.log_loss)), None)
+    return "" if first is None else first.where(source)

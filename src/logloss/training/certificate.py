@@ -10,9 +10,6 @@ from logloss.data.rows import Array
 # Numbers of coefficients: those of numbers, and the levels of each category.
 CoefficientGroups = tuple[Array, list[Array]]
 
-# The unit of rounding.
-ROUNDING = 2.0**-53
-
 
 def bound_after_move(bound: float, curvature: float) -> float:
     """Most by which the objective is above its minimum after a move, given the bound before it.

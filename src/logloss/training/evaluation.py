@@ -9,9 +9,9 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logloss.data.design import PIECE_ROWS
 from logloss.data.rows import Array
-from logloss.training.certificate import ROUNDING, Pass, reach_of
+from logloss.onepass.kernels.newton_rules import ROUNDING
+from logloss.training.certificate import Pass, reach_of
 from logloss.training.factor import Factor, Kernel
 from logloss.training.interruptible import patiently
 from logloss.training.problem import Problem
@@ -333,8 +333,7 @@ def _bound(
     if moved is not None and has_hessian:
         reach = reach_of(factor.deviations, sums.largest[free], problem.groups)
         drift = reach * factor.length(moved) if moved.any() else 0.0
-        n_pieces = sums.n_rows // PIECE_ROWS + 1
-        lost = 0.0 if factor.is_single else factor.lost_share(min(PIECE_ROWS, sums.n_rows) + n_pieces)
+        lost = 0.0 if factor.is_single else factor.lost_share(sums.n_additions)
     bound: float = bound_of(
         (
             gradient,
@@ -347,7 +346,7 @@ def _bound(
         ),
         (problem.penalty[free], sums.point.coefficients[free]),
         (reach, drift, lost, objective),
-        (sums.n_rows, problem.design.width),
+        (sums.n_additions, problem.design.width),
         (has_hessian, problem.is_penalised, problem.fit_intercept),
     )
     return bound

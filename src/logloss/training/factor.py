@@ -15,16 +15,13 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from logloss.data.rows import Array
-from logloss.training.certificate import ROUNDING
+from logloss.onepass.kernels.newton_rules import DEPENDENT
 from logloss.training.interruptible import patiently
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries.hessian import Hessian
 
-# An eigenvalue of the Hessian, scaled to ones on its diagonal, is 0 if it is smaller than so many roundings per column:
-# sums over the rows leave a few hundred of them.
-DEPENDENT = 4096 * ROUNDING
-# The same where products were formed in single precision.
+# DEPENDENT where products were formed in single precision.
 DEPENDENT_SINGLE = 2.0**-17
 # Levels beside other levels are mostly zeros: up to such a share of other numbers, products skip the zeros.
 FEW_NUMBERS = 1 / 8

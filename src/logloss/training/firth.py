@@ -13,7 +13,7 @@ import numpy as np
 
 from logloss.data.rows import Array
 from logloss.errors import DataError
-from logloss.training.certificate import ROUNDING
+from logloss.onepass.kernels.newton_rules import ROUNDING
 from logloss.training.evaluation import Evaluation, PassHistory, factored
 from logloss.training.likelihood import (
     Ascent,

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 import queue
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import partial
@@ -169,8 +169,8 @@ def fit_path(
     problem: Problem, choice: FoldChoice, l2_path: bool | int | tuple[float, ...], max_passes: int
 ) -> PathFits:
     """Every fold and all rows fitted at each penalty, and the losses of the held-out rows."""
-    from logloss.onepass.run import available_cpus, engine_of, parts_of, summarised
-    from logloss.onepass.summaries import ALL_ROWS, FoldKeySummary, FoldPaths, HeldOutSummary, requests_of
+    from logloss.onepass.run import summarised
+    from logloss.onepass.summaries import ALL_ROWS, FoldKeySummary, FoldPaths, HeldOutSummary
 
     n_walks = 0
 
@@ -188,25 +188,9 @@ def fit_path(
     else:
         n_walks += 1
         l2s = _default_grid_of(problem, None if isinstance(l2_path, bool) else l2_path)
-    jobs = [*range(rule.n_folds), ALL_ROWS]
-    sums = of_cells.sum(axis=0), rule.train.T.astype(float) @ of_cells
-    n_threads = 1
-    if engine_of(problem.source) is None:
-        n_threads = available_cpus() // max(len(parts_of(problem.source, problem.roles)), 1)
-    fits: dict[int, list[FoldFit]] = {}
-    most = max(1, min(MOST_TOGETHER, MOST_NUMBERS // problem.design.width**2))
-    for start in range(0, len(jobs), most):
-        mine = jobs[start : start + most]
-
-        def walk(asked: dict[int, Any], mine: Sequence[int] = mine) -> dict[int, Any]:
-            made = walked(requests_of([(mine[number], part) for number, part in asked.items()], rule, n_threads))
-            return dict(zip(asked, made.parts, strict=True))
-
-        tasks = [
-            _task(problem, sums[0] if job == ALL_ROWS else sums[1][job], _rows_of(problem, rule, job), l2s, max_passes)
-            for job in mine
-        ]
-        fits |= dict(zip(mine, together(tasks, walk), strict=True))
+    trained = rule.train.T.astype(float) @ of_cells
+    sums = dict(enumerate(trained)) | {ALL_ROWS: of_cells.sum(axis=0)}
+    fits = _fits_of(problem, rule, sums, l2s, max_passes, walked)
     of_folds = [fits[fold] for fold in range(rule.n_folds)]
     directions = {
         (k, j): fit.directions for k, own in enumerate(of_folds) for j, fit in enumerate(own) if fit.directions
@@ -216,7 +200,6 @@ def fit_path(
     held_out = walked(
         HeldOutSummary.empty(FoldPaths(rule, coefficients, problem.design, directions, clusters, seen.mask))
     )
-    trained = sums[1]
     _warn_of_bounds(of_folds, problem.tolerance, max_passes)
     return PathFits(
         problem,
@@ -231,6 +214,38 @@ def fit_path(
         folds_text(choice, problem.roles.cluster),
         "cluster" if problem.roles.cluster else "row",
     )
+
+
+def _fits_of(
+    problem: Problem,
+    rule: FoldRule,
+    sums: Mapping[int, Array],
+    l2s: Sequence[float],
+    max_passes: int,
+    walked: Callable[[Any], Any],
+) -> dict[int, list[FoldFit]]:
+    """The path of each fold, and of all rows; several are fitted in walks that they share.
+
+    sums: rows, weight and positive weight of each.
+    """
+    from logloss.onepass.run import available_cpus, engine_of, parts_of
+    from logloss.onepass.summaries import requests_of
+
+    n_threads = 1
+    if engine_of(problem.source) is None:
+        n_threads = available_cpus() // max(len(parts_of(problem.source, problem.roles)), 1)
+    fits: dict[int, list[FoldFit]] = {}
+    most = max(1, min(MOST_TOGETHER, MOST_NUMBERS // problem.design.width**2))
+    for start in range(0, len(sums), most):
+        mine = list(sums)[start : start + most]
+
+        def walk(asked: dict[int, Any], mine: Sequence[int] = mine) -> dict[int, Any]:
+            made = walked(requests_of([(mine[number], part) for number, part in asked.items()], rule, n_threads))
+            return dict(zip(asked, made.parts, strict=True))
+
+        tasks = [_task(problem, sums[job], _rows_of(problem, rule, job), l2s, max_passes) for job in mine]
+        fits |= dict(zip(mine, together(tasks, walk), strict=True))
+    return fits
 
 
 def _default_grid_of(problem: Problem, n_values: int | None) -> tuple[float, ...]:

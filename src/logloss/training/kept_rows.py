@@ -113,6 +113,7 @@ class KeptRows:
         ends: (bound, half the squared decrement), in nats, summed, at which they have.
         """
         from logloss.onepass.kernels import certified, exact
+        from logloss.onepass.kernels.dense_rows import additions_of
         from logloss.onepass.summaries import CurvatureSummary, Point
         from logloss.onepass.summaries.contract import times_of
         from logloss.onepass.summaries.hessian import Hessian
@@ -123,6 +124,8 @@ class KeptRows:
         points[0] = start
         (block,), none = self.blocks, np.zeros(0)
         has_mass = block.sample_weight is not None or block.counts is not None
+        n_additions = additions_of(block.n_rows)
+        is_penalised = bool((penalty[1:] > 0).any())
         n_passes = certified.newton_passes(
             (
                 self.coded.table,
@@ -130,7 +133,7 @@ class KeptRows:
                 self.weights * self.counts if has_mass else none,
                 none if block.offset is None else self.offsets,
             ),
-            (penalty, self.design.scale, bool((penalty[1:] > 0).any()), self.design.fit_intercept, *ends),
+            (penalty, self.design.scale, is_penalised, self.design.fit_intercept, n_additions, *ends),
             (points, losses, bounds, limbs),
             (gradient, sizes, hessian),
         )
@@ -149,6 +152,8 @@ class KeptRows:
             sizes,
             np.ones(width),
             np.zeros((0, width)),
+            n_blocks=1,
+            most_additions=n_additions,
         )
         return passes, last
 

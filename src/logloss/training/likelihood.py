@@ -22,7 +22,7 @@ from typing import TYPE_CHECKING, TypeVar
 import numpy as np
 
 from logloss.data.rows import Array
-from logloss.training.certificate import ROUNDING
+from logloss.onepass.kernels.newton_rules import ROUNDING
 from logloss.training.evaluation import Pairs, lbfgs_step, with_pair
 from logloss.training.factor import Factor
 from logloss.training.problem import Problem

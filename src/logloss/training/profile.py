@@ -22,7 +22,7 @@ import numpy as np
 
 from logloss.answers.estimate import normal_quantile
 from logloss.data.rows import Array
-from logloss.training.certificate import ROUNDING
+from logloss.onepass.kernels.newton_rules import ROUNDING
 from logloss.training.firth import FLIC, PenalisedOptimum
 from logloss.training.information_matrix import SHARE, own_coefficients
 from logloss.training.interruptible import PROFILES

@@ -14,7 +14,14 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.rows import Array
-from logloss.training.certificate import ROUNDING, reach_of
+from logloss.onepass.kernels.newton_rules import (
+    MOST_SLOW_PASSES,
+    ROUNDING,
+    is_slow,
+    is_stirring,
+    rounding_of_objective,
+)
+from logloss.training.certificate import reach_of
 from logloss.training.evaluation import Evaluation, PassHistory, evaluate, evaluation_of, factored
 from logloss.training.factor import Factor
 from logloss.training.problem import Problem
@@ -26,10 +33,6 @@ CONVERGED_DECREMENT = 1e-28
 CONVERGED_DECREMENT_OF_EXPENSIVE = 1e-10
 # A pass with an old Hessian must leave less than this share of the decrement, or the next one forms a new Hessian.
 SLOW_DECREASE = 0.01
-# Without an optimum the loss of a separated row falls by e in each of Newton's steps: passes in a row that leave such a
-# share of the decrement, about 1/e, before separation is suspected.
-MOST_SLOW_PASSES, SLOW_SHARES = 3, (0.25, 0.5)
-
 
 # Lengths of a step that are tried, in units of it.
 LENGTHS = (4.0, 2.0, 1.0, *(2.0**-k for k in range(1, 9)))
@@ -110,7 +113,8 @@ def _step(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
     """The next state: a full step, or the best of a line search where that fails; no worse than the one before."""
     before, history = state.evaluation, state.history
     wants_hessian = _needs_hessian(problem, state)
-    most = before.objective + _rounding_of_objective(problem, before)
+    terms = 0.0 if has_walls(problem) else float(np.abs(before.coefficients) @ before.sums.sizes[0])
+    most = before.objective + rounding_of_objective(before.objective, terms)
     full_step = before.coefficients + before.step
     skips_full_step = state.skips_full_step
     after: Evaluation | None = None
@@ -128,32 +132,17 @@ def _step(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
         after, history = evaluate(problem, history, trial.coefficients, before)
     if after is None or not after.objective <= most or _loses_the_bound(problem, before, after):
         return replace(state, history=history, is_stopped=True)
-    low, high = SLOW_SHARES
-    is_slow_pass = low < after.decrement / before.decrement < high if before.decrement else False
     state = SolverState(
         after,
         history,
         is_slow=after.decrement > SLOW_DECREASE * before.decrement,
         skips_full_step=skips_full_step,
-        n_slow_passes=state.n_slow_passes + 1 if is_slow_pass else 0,
+        n_slow_passes=state.n_slow_passes + 1 if is_slow(after.decrement, before.decrement) else 0,
     )
-    # Where the gain expected is below the rounding of the objective, more passes only stir its last digits.
-    # Before a wall a step takes a row's log-odds on by 1, and leaves 1/e: that is no stirring, until it is nothing.
-    left = SLOW_SHARES[1] if has_walls(problem) else SLOW_SHARES[0]
-    is_spent = after.decrement <= ROUNDING**2 * after.objective or after.decrement > left * before.decrement
-    is_stirring = before.decrement <= 2 * ROUNDING * before.objective and is_spent
-    if is_stirring and (after.is_fresh or not wants_hessian):
+    decrements = after.decrement, after.objective, before.decrement, before.objective
+    if is_stirring(*decrements, has_walls(problem)) and (after.is_fresh or not wants_hessian):
         return _last_digits(problem, state, last_pass)
     return state
-
-
-def _rounding_of_objective(problem: Problem, now: Evaluation) -> float:
-    """By how much rounding can seem to raise the objective: of its sum, and of log-odds whose terms cancel.
-
-    Numbers that are not centred have such terms; before a wall no step is forgiven them.
-    """
-    terms = 0.0 if has_walls(problem) else float(np.abs(now.coefficients) @ now.sums.sizes[0])
-    return ROUNDING * max(4 * abs(now.objective), terms)
 
 
 def _searched(

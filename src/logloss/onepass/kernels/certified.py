@@ -15,18 +15,19 @@ import numpy as np
 from logloss.onepass.kernels.compiled import compiled, inlined
 from logloss.onepass.kernels.dense_rows import N_OF_ROW, N_SUMS, fold_rows
 from logloss.onepass.kernels.exact import UNIT_EXPONENT
+from logloss.onepass.kernels.newton_rules import (
+    DEPENDENT,
+    MOST_SLOW_PASSES,
+    ROUNDING,
+    is_slow,
+    is_stirring,
+    rounding_of_objective,
+)
 from logloss.onepass.kernels.pointwise import INFINITY
 from logloss.onepass.kernels.vectors import BLOCK
 
-# The unit of rounding.
-ROUNDING = 2.0**-53
-# Rows whose products are added before the sums of other such pieces are, at most.
-PIECE_ROWS = 2048
-# An eigenvalue of the Hessian, scaled to ones on its diagonal, is 0 if it is smaller than so many roundings per column:
-# sums over the rows leave a few hundred of them.
-DEPENDENT = 4096 * ROUNDING
-# Of passes that each leave so much of the decrement, about 1/e, so many in a row are as slow as without an optimum.
-LEAST_SLOW, GREATEST_SLOW, MOST_SLOW_PASSES = 0.25, 0.5, 3
+_is_slow, _is_stirring = inlined(is_slow), inlined(is_stirring)
+_rounding_of_objective = inlined(rounding_of_objective)
 
 
 @inlined
@@ -93,21 +94,20 @@ def bound_of(sums, at_point, scalars, counts, proofs):
     sums: (gradient of the objective, H⁻¹ times it, roots of the diagonal of H⁻¹, gradient of the loss alone, the
     Hessian's row of the intercept, Σ |residual·feature|, Σ curvature·|feature|·(Σ |coefficient·feature|)).
     at_point: (penalty, coefficients). scalars: (R, by how much any logit has moved since H was formed, H's lost share,
-    the objective). counts: (rows, coefficients, free or not). proofs: whether there is a Hessian, a penalty, an
-    intercept.
+    the objective). counts: (additions of each sum, coefficients, free or not). proofs: whether there is a Hessian, a
+    penalty, an intercept.
     """
     gradient, solved, deviations, of_loss, curvature, residual_sizes, logit_sizes = sums
     penalty, at = at_point
     reach, drift, lost, objective = scalars
-    n_rows, n_terms = counts
+    n_additions, n_terms = counts
     has_hessian, is_penalised, fit_intercept = proofs
-    n_pieces = n_rows // PIECE_ROWS + 1
     n_free = gradient.shape[0]
     # Most by which rounding can have moved each entry of the gradient: a sum of products has a relative error of the
     # number of its additions, in units of rounding; that of a logit moves a residual by at most its curvature.
     error = np.empty(n_free)
     for j in range(n_free):
-        of_sum = (PIECE_ROWS + n_pieces + 8) * residual_sizes[j]
+        of_sum = (n_additions + 8) * residual_sizes[j]
         error[j] = ROUNDING * (of_sum + 2 * (n_terms + 4) * logit_sizes[j])
     least = INFINITY
     if has_hessian:
@@ -264,23 +264,23 @@ def newton_passes(rows, problem, passes, sums):
     """Passes of Newton's method from points[0] until they have converged: how many, or 0 where they do not.
 
     rows: (numbers, as `fold_rows` takes them, y, mass, offsets), the last two of no values where there are none.
-    problem: (penalty, scale, whether there are a penalty and an intercept, the certified bound and the decrement at
-    which passes end, in nats, summed). passes: (points, losses, bounds, limbs): the coefficients of each pass, shape
-    (most, width), its summed loss, the bound there, and the summed loss of the last one, exactly. sums: (gradient,
-    sizes, hessian) of the last pass.
+    problem: (penalty, scale, whether there are a penalty and an intercept, additions of each sum, the certified bound
+    and the decrement at which passes end, in nats, summed). passes: (points, losses, bounds, limbs): the coefficients
+    of each pass, shape (most, width), its summed loss, the bound there, and the summed loss of the last one, exactly.
+    sums: (gradient, sizes, hessian) of the last pass.
 
     0 where a step raises the objective, columns are linearly dependent, or passes are as slow as without an optimum:
     then other methods are needed.
     """
-    penalty, scale, is_penalised, fit_intercept, enough, least_decrement = problem
+    penalty, scale, is_penalised, fit_intercept, n_additions, enough, least_decrement = problem
     points, losses, bounds, limbs = passes
     gradient, sizes, hessian = sums
-    n_rows, width = rows[1].shape[0], points.shape[1]
+    width = points.shape[1]
+    has_walls = rows[3].shape[0] > 0
     f = 0 if fit_intercept else 1
     slope, step = np.empty(width - f), np.empty(width - f)
     deviations, diagonal = np.empty(width - f), np.empty(width - f)
-    most, decrement_before, n_slow = INFINITY, INFINITY, 0
-    is_exact = False
+    most, decrement_before, objective_before, n_slow = INFINITY, INFINITY, 0.0, 0
     proofs = (True, is_penalised, fit_intercept)
     for k in range(points.shape[0]):
         at = points[k]
@@ -292,25 +292,22 @@ def newton_passes(rows, problem, passes, sums):
         decrement = newton_step(hessian[f:, f:], slope, penalty[f:], step, deviations, diagonal)
         if not decrement >= 0.0:
             return 0
-        lost = lost_share(diagonal, deviations, min(PIECE_ROWS, n_rows) + n_rows // PIECE_ROWS + 1)
+        lost = lost_share(diagonal, deviations, n_additions)
         bounds[k] = bound_of(
             (slope, step, deviations, gradient[f:], hessian[0, f:], sizes[0, f:], sizes[1, f:]),
-            (penalty[f:], at[f:]), (deviations.sum(), 0.0, lost, objective), (n_rows, width), proofs,
+            (penalty[f:], at[f:]), (deviations.sum(), 0.0, lost, objective), (n_additions, width), proofs,
         )  # fmt: skip
         if bounds[k] <= enough and decrement <= least_decrement:
             return k + 1
-        is_slow = LEAST_SLOW * decrement_before < decrement < GREATEST_SLOW * decrement_before
-        n_slow = n_slow + 1 if is_slow else 0
-        is_stirring = is_exact and decrement > LEAST_SLOW * decrement_before
-        if n_slow >= MOST_SLOW_PASSES or is_stirring or k + 1 == points.shape[0]:
+        n_slow = n_slow + 1 if _is_slow(decrement, decrement_before) else 0
+        is_spent = _is_stirring(decrement, objective, decrement_before, objective_before, has_walls)
+        if n_slow >= MOST_SLOW_PASSES or is_spent or k + 1 == points.shape[0]:
             return 0
-        is_exact = decrement <= 2.0 * ROUNDING * objective
-        decrement_before = decrement
-        # What rounding can seem to raise the objective by: that of its sum, and of log-odds whose terms cancel.
+        decrement_before, objective_before = decrement, objective
         terms = 0.0
-        for j in range(width):
+        for j in range(0 if has_walls else width):
             terms += abs(at[j]) * sizes[0, j]
-        most = objective + ROUNDING * max(4.0 * objective, terms)
+        most = objective + _rounding_of_objective(objective, terms)
         for j in range(width):
             points[k + 1, j] = at[j] - (step[j - f] if j >= f else 0.0)
     return 0

@@ -18,6 +18,7 @@ from logloss.onepass.kernels.exact import carry, deposit
 from logloss.onepass.kernels.losses import logistic_row
 from logloss.onepass.kernels.vectors import (
     BLOCK,
+    LANES,
     block_of_products,
     doubles_at,
     singles_at,
@@ -36,6 +37,12 @@ FILLED = 16
 RESIDUAL, CURVATURE, TERMS, LOGIT, N_OF_ROW = 0, 1, 2, 3, 4
 # What is summed times 1 and times each number: residual, curvature, and their sizes times those of numbers.
 N_SUMS = 4
+
+
+def additions_of(n_rows: int) -> int:
+    """Of how many additions each sum over so many rows is the result, at most: in a lane, of the lanes, of tiles."""
+    return TILE_ROWS // LANES + LANES + -(-n_rows // TILE_ROWS)
+
 
 _two_by_four, _sizes_two_by_four = block_of_products(2, BLOCK), block_of_products(2, BLOCK, of_sizes=True)
 _four_by_one, _four_by_four = block_of_products(N_SUMS, 1), block_of_products(BLOCK, BLOCK)

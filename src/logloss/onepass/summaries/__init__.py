@@ -21,8 +21,8 @@ from logloss.onepass.summaries.classes import ClassSummary, Face
 from logloss.onepass.summaries.cluster_scores import ClusterSummary
 from logloss.onepass.summaries.comparison import ComparisonSummary, pairs_of
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
-from logloss.onepass.summaries.curvature import CurvatureSummary, Leverages, Point, Trials, TrialSummary
-from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed, Range
+from logloss.onepass.summaries.curvature import CurvatureSummary, Leverages, Point
+from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed
 from logloss.onepass.summaries.fold_rows import FoldKeySummary, FoldRule
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.held_out import ALL_ROWS, FoldPaths, HeldOutSummary, SharedPassSummary, requests_of
@@ -32,10 +32,12 @@ from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
 from logloss.onepass.summaries.marginal import MarginalSummary
 from logloss.onepass.summaries.margins import Combinations, DependenceSummary, MarginSummary, Plane
+from logloss.onepass.summaries.ranges import Range
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
 from logloss.onepass.summaries.several_points import PointsSummary
 from logloss.onepass.summaries.sides import ExactPlane, SideSummary
+from logloss.onepass.summaries.trial_points import Trials, TrialSummary
 
 __all__ = [
     "ALL",

@@ -12,7 +12,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Coded, Design
 from logloss.data.rows import Array
-from logloss.onepass.kernels import by_group, dense_rows, exact, losses
+from logloss.onepass.kernels import by_group, dense_rows, exact
 from logloss.onepass.kernels.vectors import BLOCK
 from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, mass_of, pieces, times_of
 from logloss.onepass.summaries.hessian import Hessian, most_levels
@@ -70,7 +70,8 @@ class CurvatureSummary(BlockwiseSummary):
     times feature, and of curvatures times feature times the sizes of all that a logit is the sum of. largest: for each
     coefficient, the largest size of its feature among rows that are not predicted so surely and rightly that residual
     and curvature are 0. alone: where leverages are asked for, the directions that one row alone determines, shape
-    (n_directions, width): the information on them is 1, and all other rows lie across.
+    (n_directions, width): the information on them is 1, and all other rows lie across. n_blocks: how many were summed,
+    each from 0; most_additions: of a sum in one of them.
     """
 
     point: Point
@@ -83,7 +84,12 @@ class CurvatureSummary(BlockwiseSummary):
     sizes: Any = None
     largest: Any = None
     alone: Any = None
-    merged_by = MappingProxyType({"largest": np.maximum, "alone": lambda a, b: np.vstack((a, b))})
+    # Of how rows were summed, not of the rows.
+    n_blocks: int = field(default=0, compare=False)
+    most_additions: int = field(default=0, compare=False)
+    merged_by = MappingProxyType(
+        {"largest": np.maximum, "alone": lambda a, b: np.vstack((a, b)), "most_additions": max}
+    )
 
     @classmethod
     def empty(cls, point: Point) -> CurvatureSummary:
@@ -102,6 +108,12 @@ class CurvatureSummary(BlockwiseSummary):
     def total_loss(self) -> float:
         """The summed loss in nats."""
         return exact.rounded(self.sum_loss, 1)
+
+    @property
+    def n_additions(self) -> int:
+        """Of how many additions each entry of gradient and Hessian is the result, at most: in a block, and of blocks,
+        in whatever order they were merged."""
+        return self.most_additions + self.n_blocks
 
     def __repr__(self) -> str:
         return f"CurvatureSummary: n_rows={count(self.n_rows)}  total_loss={significant(self.total_loss)} nats"
@@ -165,7 +177,7 @@ class _CurvatureWorkspace:
             if point.wants_hessian
         }
         self.limbs = exact.new_limbs(1)
-        self.n_rows = 0
+        self.n_rows = self.n_blocks = self.most_additions = 0
         # Of numbers before they are scaled.
         self.largest = np.zeros(n_dense if self.design.has_outliers else 0)
         self.coding: frozenset[Any] = frozenset()
@@ -183,11 +195,16 @@ class _CurvatureWorkspace:
 
     def add_coded(self, coded: Coded, block: Block) -> None:
         """The sums of the rows of a block."""
+        if block.n_rows == 0:
+            return
         point, n_dense = self.point, self.design.n_dense
         has_other_curvatures = point.residual_unit > 0 or point.is_level
         of_rows = room_for(block.n_rows if has_other_curvatures or coded.codes else 0)
-        # Of each block from 0: tiles of 256 rows in a block of 131,072, and 32 additions in each of a tile's lanes, are
-        # fewer additions than the PIECE_ROWS that the certificate allows for.
+        self.n_blocks += 1
+        # Sums by level add row after row.
+        in_block = max(dense_rows.additions_of(block.n_rows), block.n_rows if coded.codes else 0)
+        self.most_additions = max(self.most_additions, in_block)
+        # Of each block from 0, so that these are few.
         sums, products = np.zeros((dense_rows.N_SUMS, 1 + filled_up(n_dense))), np.zeros_like(self.dense)
         if has_other_curvatures:
             fold(coded, block, point, of_rows, self.limbs)
@@ -221,15 +238,19 @@ class _CurvatureWorkspace:
             self.sums[:, span] += own.T
         if not self.point.wants_hessian:
             return
-        for j, mine in enumerate(coded.codes):
-            for i in range(j):
-                by_group.cross_tab(coded.codes[i], mine, curvatures, self.crossed[i, j])
+        for (i, j), crossed in self.crossed.items():
+            of_both = np.zeros_like(crossed)
+            by_group.cross_tab(coded.codes[i], coded.codes[j], curvatures, of_both)
+            crossed += of_both
         if not self.design.n_dense:
             return
+        of_numbers = [np.zeros_like(mixed) for mixed in self.mixed]
         for start, stop in pieces(len(curvatures)):
             piece = coded.piece(start, stop)
-            for codes, mixed in zip(coded.codes, self.mixed, strict=True):
-                by_group.segment_sums(codes[start:stop], curvatures[start:stop], piece, mixed)
+            for codes, own in zip(coded.codes, of_numbers, strict=True):
+                by_group.segment_sums(codes[start:stop], curvatures[start:stop], piece, own)
+        for mixed, own in zip(self.mixed, of_numbers, strict=True):
+            mixed += own
 
     def jackknifed_squares(self, coded: Coded, block: Block, start: int, piece: Array, own: Array) -> Array:
         """The squared residuals of some rows, each over a power of 1 − leverage: that of HC3 is 1."""
@@ -268,6 +289,8 @@ class _CurvatureWorkspace:
             np.array(sizes),
             largest,
             np.vstack((*self.alone, np.zeros((0, self.design.width)))),
+            self.n_blocks,
+            self.most_additions,
         )
 
     def hessian(self, curvature: Array) -> Hessian:
@@ -421,85 +444,3 @@ def pseudo_rows(block: Block, coded: Coded, at: Leverages) -> Block:
     if block.sample_weight is not None:
         weights *= block.sample_weight
     return replace(block, y_true=np.full(block.n_rows, 0.5), sample_weight=weights)
-
-
-# Sums of losses above this are above any other.
-GREATEST_SUM = 1e300
-# What rounding can take from a floating sum of losses, as a share of it, and more.
-ROUNDED_SUM = 1e-6
-
-
-@dataclass(frozen=True, slots=True)
-class Trials:
-    """Points to try: at + length · steps[0] for each length, and at + each other step; laid out as the design does.
-
-    steps: shape (n_steps, width). face: directions; only rows that lie in the planes across all of them take part.
-    most: of the summed loss; how far above it a point is, is not asked for.
-    """
-
-    at: Array
-    steps: Array
-    lengths: Array
-    design: Design
-    face: tuple[Array, ...] = ()
-    most: float = GREATEST_SUM
-
-    @property
-    def points(self) -> Array:
-        """All of them, shape (n_points, width)."""
-        found: Array = self.at + np.vstack([self.lengths[:, None] * self.steps[0], self.steps[1:]])
-        return found
-
-
-def _sums_added(a: tuple[int | None, ...], b: tuple[int | None, ...]) -> tuple[int | None, ...]:
-    return tuple(None if x is None or y is None else x + y for x, y in zip(a, b, strict=True))
-
-
-@dataclass(frozen=True, slots=True, repr=False)
-class TrialSummary(BlockwiseSummary):
-    """The summed loss at each point. No derivatives, so that many cost little.
-
-    Exact sums, and yet floating: a point's logits are sums of products whose order is that of the part. sum_losses:
-    None of a point that was given up, since its loss is above the most that is asked for.
-    """
-
-    trials: Trials
-    n_rows: int = 0
-    sum_losses: tuple[int | None, ...] = ()
-    coding: frozenset[Any] = frozenset()
-    merged_by = MappingProxyType({"sum_losses": _sums_added})
-
-    @classmethod
-    def empty(cls, trials: Trials) -> TrialSummary:
-        """Of no rows."""
-        return cls(trials, sum_losses=(0,) * len(trials.points))
-
-    def of_block(self, block: Block) -> TrialSummary:
-        """Of the rows of a block that lie in the face, piece by piece."""
-        trials = self.trials
-        n_points = len(trials.points)
-        limbs = exact.new_limbs(n_points)
-        block = on_face(block, trials.design, trials.face)
-        coded = trials.design.coded(block.features)
-        coefficients = (np.vstack([trials.at, trials.steps]) / trials.design.scale).T
-        has_mass = block.sample_weight is not None or block.counts is not None
-        mass = mass_of(block) if has_mass else NOTHING
-        logits = np.empty((1 + len(trials.steps), block.n_rows))
-        for start, stop in pieces(block.n_rows):
-            logits[:, start:stop] = coded.logits(coefficients, start, stop).T
-        if block.offset is not None:
-            logits[0] += block.offset
-        most = min(trials.most * (1 + ROUNDED_SUM), GREATEST_SUM)
-        is_left = losses.losses_along(block.y_true, mass, logits[0], logits[1:], trials.lengths, most, limbs)
-        sum_losses = tuple(exact.as_integer(own) if left else None for own, left in zip(limbs, is_left, strict=True))
-        return TrialSummary(trials, times_of(block), sum_losses, block.coding)
-
-    @property
-    def total_losses(self) -> Array:
-        """The summed loss at each point in nats, shape (n_points,); inf where it is above the most asked for."""
-        sums = np.array([np.inf if each is None else exact.rounded(each, 1) for each in self.sum_losses])
-        return np.where(sums > self.trials.most, np.inf, sums)
-
-    def __repr__(self) -> str:
-        least = min(self.total_losses, default=0.0)
-        return f"TrialSummary: n_rows={count(self.n_rows)}  least_total_loss={significant(least)} nats"
