@@ -191,7 +191,8 @@ def fit(
     Notes
     -----
     Cost: one pass to learn the columns and to draw a sample, then a handful of passes, O(n_rows · n_features) each
-    and O(n_rows · n_features²) where it forms the Hessian; memory O(n_features²). A large table is begun by
+    and O(n_rows · n_features²) where it forms the Hessian; memory O(n_features²), and of a table in memory of up
+    to 33 million numbers a checked copy of columns that are not floats: 256 MB at most. A large table is begun by
     Newton's method on growing subsamples; then few Hessians and L-BFGS between them. A table in memory of up to
     524,288 numbers, without categories and outliers, is checked once and begun at the optimum of every eighth row.
     The bound is proved in docs/certificate.md. Without a penalty one more pass may form the information matrix,
