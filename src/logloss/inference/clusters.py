@@ -73,7 +73,8 @@ class ClusteredMoments(Moments):
         super().__init__(moments.summary)
         self.plain = moments
         self.totals = totals
-        self.clusters = Clusters(np.array([ratio(weight, self.weight) for weight in totals["w"]]))
+        self._total = sum(totals["w"])
+        self.clusters = Clusters(np.array([ratio(weight, self._total) for weight in totals["w"]]))
 
     @property
     def degrees(self) -> float:
@@ -101,7 +102,7 @@ class ClusteredMoments(Moments):
         positive = [min(max(a, 0), w) for a, w in zip(self.totals["a"], self.totals["w"], strict=True)]
         negative = [w - a for a, w in zip(positive, self.totals["w"], strict=True)]
         rarer = min(positive, negative, key=sum)
-        of_rarer = effective_number(np.array([ratio(each, self.weight) for each in rarer]))
+        of_rarer = effective_number(np.array([ratio(each, self._total) for each in rarer]))
         return min(self.clusters.effective, of_rarer) if of_rarer else self.clusters.effective
 
     def deviations(self, name: str) -> Array:

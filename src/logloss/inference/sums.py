@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+from operator import or_
+
 import numpy as np
 
 from logloss.inference.score_table import ScoreTable
@@ -14,21 +17,27 @@ class AllSums:
     """Every sum of a summary: those of rows with hard labels and no weights come from the table of labels by score."""
 
     def __init__(self, summary: LossSummary, table: ScoreTable) -> None:
-
         self.n_rows, self.n_positive = summary.n_rows, summary.n_positive
         self.n_infinite, self.is_soft = summary.n_infinite, summary.is_soft
-        self.unit_exponent = exact.UNIT_EXPONENT
-        self._summary = summary
-        self._sums = dict(zip(SUMS, summary.general, strict=True))
+        sums = dict(zip(SUMS, summary.general, strict=True))
         if summary.n_hard[0]:
             for name, more in _sums_of_counts(table).items():
-                self._sums[name] += more
+                sums[name] += more
         # These are kept row by row, also where scores are in bins (docs/decisions/0009-means-and-errors.md).
-        self._sums |= {name: summary.sum(name) for name in ("w", "a", "c", "p", "b", "w_infinite")}
+        sums |= {name: summary.sum(name) for name in ("w", "a", "c", "p", "b", "w_infinite")}
+        self._sums, self.unit_exponent = in_largest_unit(sums)
 
     def sum(self, name: str) -> int:
-        """One of the sums, in units of 2^-6720."""
+        """One of the sums, in units of 2^-unit_exponent."""
         return self._sums[name]
+
+
+def in_largest_unit(sums: dict[str, int]) -> tuple[dict[str, int], int]:
+    """Sums in units of 2^-6720 in the largest unit of which all are multiples, at most 1, and its exponent: products of
+    them are then short."""
+    bits = functools.reduce(or_, sums.values())
+    shift = min((bits & -bits).bit_length() - 1, exact.UNIT_EXPONENT) if bits else 0
+    return {name: value >> shift for name, value in sums.items()}, exact.UNIT_EXPONENT - shift
 
 
 def _sums_of_counts(table: ScoreTable) -> dict[str, int]:
