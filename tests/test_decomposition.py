@@ -329,12 +329,9 @@ def _as_proba(y, z):
     return y, 1 / (1 + np.exp(-z))
 
 
-def test_chance_does_not_depend_on_threads_or_rows(monkeypatch):
+def test_the_null_distribution_does_not_depend_on_the_order_of_rows():
     y, z = overconfident(500, 9)
     first = measure(y, y_logit=z).miscalibration.__dict__
-    # Three threads, however few processors and places there are.
-    monkeypatch.setattr("logloss.inference.score_table.FEWEST_SHARED", 0)
-    monkeypatch.setattr("logloss.inference.score_table.available_cpus", lambda: 3)
     order = np.random.default_rng(1).permutation(500)
     assert measure(y[order], y_logit=z[order]).miscalibration.__dict__ == first
 
@@ -506,10 +503,9 @@ def test_equal_weights_draw_what_none_draw(weight):
 
 @pytest.mark.slow
 @pytest.mark.parametrize("spread", [0.5, 1.0, 1.5])
-def test_p_values_of_weighted_rows_hold_where_places_are_merged(spread, monkeypatch):
+def test_p_values_of_weighted_rows_hold_where_places_are_merged(spread):
     """300 calibrated forecasters, 8 rows in each run: at most 37 p-values are up to 0.05, which 1 in 10^7 such samples
     exceeds. Effective rows that were added up made it 80 and more."""
-    monkeypatch.setattr("logloss.inference.null_distribution.MOST_DRAWN", 250)
     rng = np.random.default_rng(SEED)
     few = 0
     for _ in range(300):
@@ -517,7 +513,7 @@ def test_p_values_of_weighted_rows_hold_where_places_are_merged(spread, monkeypa
         table = score_table_of(
             measure(rng.random(1_000) < p, p, sample_weight=rng.lognormal(0, spread, 1_000)).summary.scores
         )
-        few += null_distribution_of(table, None, 1.0, 1_000, is_soft=False, most=250).p_value <= 0.05
+        few += null_distribution_of(table, None, 1.0, 1_000, table.merged(250), is_soft=False).p_value <= 0.05
     assert few <= 37
 
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -17,8 +18,9 @@ from logloss.inference.clustered_groups import DEPENDENT, NOT_KEPT, ClustersOfGr
 from logloss.inference.moments import Moments, Sums, squares_about
 from logloss.inference.null_distribution import N_DRAWS, NullDistribution, null_distribution_of
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import in_slices, score_table_of_group
+from logloss.inference.score_table import score_table_of_group
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, of_count, ratio
+from logloss.onepass.run import available_cpus
 from logloss.onepass.summaries import GroupedSummary
 from logloss.onepass.summaries.grouped import GENERAL_COLUMNS, HARD_COLUMNS
 from logloss.onepass.summaries.tables import CountTable, SumTable
@@ -26,6 +28,8 @@ from logloss.onepass.summaries.tables import CountTable, SumTable
 # Scores of all groups together over which null distributions are drawn, so that their cost has a limit.
 PLACES_DRAWN = 1 << 15
 LEAST_PLACES_DRAWN = 1 << 8
+# Steps of a kernel of about 10 ns each that take longer than the start of threads.
+FEWEST_SHARED = 1 << 17
 
 
 # Which sum of hard rows is part of each sum of a group, and which column of the counts.
@@ -271,6 +275,17 @@ def _parts(grouped: GroupedSummary, groups: Sequence[Moments], *, has_clusters: 
     return parts
 
 
+def in_slices(work: Callable[[int, int], None], n: int, n_steps: int) -> None:
+    """Call a kernel for slices [first, last) of n items, on as many threads as there are processors."""
+    n_threads = min(available_cpus(), n) if n_steps >= FEWEST_SHARED else 1
+    if n_threads == 1:
+        work(0, n)
+        return
+    ends = [k * n // n_threads for k in range(n_threads + 1)]
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="logloss") as pool:
+        list(pool.map(work, ends[:-1], ends[1:]))
+
+
 def _parts_of(
     grouped: GroupedSummary, cell: tuple[CountTable, SumTable], moments: Moments, *, has_clusters: bool
 ) -> dict[str, Any]:
@@ -286,7 +301,7 @@ def _parts_of(
     if not has_clusters:
         most = max(PLACES_DRAWN // max(grouped.n_groups, 1), LEAST_PLACES_DRAWN)
         null_distribution = null_distribution_of(
-            table, None, excess, moments.n_rows, is_soft=moments.summary.is_soft, most=most
+            table, None, excess, moments.n_rows, table.merged(most), is_soft=moments.summary.is_soft
         )
     return {
         "miscalibration_nats": excess,
