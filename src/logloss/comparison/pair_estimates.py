@@ -26,10 +26,10 @@ from logloss.inference.clustered_groups import ClustersOfGroups, why_too_few
 from logloss.inference.clusters import ClusteredMoments, Clusters
 from logloss.inference.folds import FoldLosses, with_training
 from logloss.inference.groups import sums_of_keys
-from logloss.inference.moments import Moments, dot, moments_of
+from logloss.inference.moments import Moments, moments_of
 from logloss.inference.overfitting import Overfitting, overfitting_of
 from logloss.inference.recalibration import Influence, Recalibration, influences_of
-from logloss.inference.score_table import ScoreTable, score_table_of
+from logloss.inference.score_table import ScoreTable, dot, score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.summaries import ComparisonSummary, GroupedSummary, pairs_of

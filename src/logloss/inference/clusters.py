@@ -12,7 +12,8 @@ import numpy as np
 
 from logloss.answers.estimate import INFINITE, Estimate, SamplingError
 from logloss.data.values import Array
-from logloss.inference.moments import HIGHEST_LEVERAGE, Moments, dot
+from logloss.inference.moments import HIGHEST_LEVERAGE, Moments
+from logloss.inference.score_table import dot
 from logloss.onepass.kernels.exact import ratio
 
 

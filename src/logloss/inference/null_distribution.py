@@ -9,9 +9,8 @@ import numpy as np
 
 from logloss.answers.estimate import CONFIDENCE
 from logloss.data.values import Array
-from logloss.inference.moments import dot
 from logloss.inference.recalibration import finite
-from logloss.inference.score_table import Runs, ScoreTable, isotonic_loss
+from logloss.inference.score_table import Runs, ScoreTable
 from logloss.onepass.kernels import losses, score_keys
 from logloss.onepass.kernels.isotonic import miscalibrations, null_distribution_of_all
 from logloss.onepass.summaries import LargestLossesSummary
@@ -46,7 +45,8 @@ def null_distribution_of(
 ) -> NullDistribution:
     """The null distribution: over all outcomes of few rows, else by draws that depend on the table only.
 
-    runs: of scores of the table, over which labels are drawn. largest_losses: the rows themselves, where there are few; without them few rows with weights are drawn, too.
+    runs: of scores of the table, over which labels are drawn. largest_losses: the rows themselves, where there are few;
+    without them few rows with weights are drawn, too.
     """
     if is_soft:
         return NullDistribution(reason="soft labels")
@@ -95,14 +95,15 @@ def _rows_of(largest_losses: LargestLossesSummary) -> tuple[Array, Array, Array,
 
 def _drawn(table: ScoreTable, miscalibration: float, runs: Runs) -> NullDistribution:
     """Draws over runs of scores."""
-    costs = runs.mean(finite(table.points.costs(0))), runs.mean(finite(table.points.costs(1)))
+    costs = finite(table.points.costs(0)), finite(table.points.costs(1))
+    of_runs = means_of(runs, costs)
     if math.isfinite(miscalibration):
         # The observed miscalibration is compared at the coarseness of the draws, and rounded as they are.
-        miscalibration = miscalibration_of(runs.ones, runs.mass, costs)
-    shown = draws_of(table, runs, runs.proba, costs, N_DRAWS)
+        miscalibration = runs.miscalibration(of_runs)
+    shown = draws_of(table, runs, runs.proba, of_runs, N_DRAWS)
     # Of few scores or rows many draws equal the observed one, up to the rounding of sums: those count as equal.
     as_much = int(np.count_nonzero(shown >= miscalibration - TIE * max(1.0, miscalibration)))
-    more = runs.overfitting_within
+    more = miscalibration_within(table, runs, costs, of_runs)
     return NullDistribution(
         float(shown.mean()) + more,
         float(np.quantile(shown, CONFIDENCE)) + more,
@@ -119,8 +120,16 @@ def draws_of(table: ScoreTable, runs: Runs, proba: Array, costs: tuple[Array, Ar
     return found
 
 
-def miscalibration_of(ones: Array, mass: Array, costs: tuple[Array, Array]) -> float:
-    """The loss of masses of ones, with these losses of 0 and of 1, less that after isotonic recalibration."""
-    loss = dot(mass - ones, costs[0]) + dot(ones, costs[1])
-    # Recalibration never increases the loss: below 0 is rounding.
-    return max(loss - isotonic_loss(ones, mass), 0.0)
+def means_of(runs: Runs, costs: tuple[Array, Array]) -> tuple[Array, Array]:
+    """The mean losses of 0 and of 1 in each run."""
+    return runs.mean(costs[0]), runs.mean(costs[1])
+
+
+def miscalibration_within(
+    table: ScoreTable, runs: Runs, costs: tuple[Array, Array], of_runs: tuple[Array, Array]
+) -> float:
+    """The miscalibration of the observed labels, by score less by run: what draws over runs lack of it on average.
+
+    costs, of_runs: losses of 0 and of 1 at each score, and in each run.
+    """
+    return table.places_alone.miscalibration(costs) - runs.miscalibration(of_runs) if runs.is_merged else 0.0

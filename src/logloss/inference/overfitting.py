@@ -24,10 +24,10 @@ import numpy as np
 from logloss.answers.estimate import expit
 from logloss.data.values import Array
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, BETA, ScoredLabels, fitted, is_inside
-from logloss.inference.moments import NEARLY_ONE_CLASS, dot
-from logloss.inference.null_distribution import draws_of
+from logloss.inference.moments import NEARLY_ONE_CLASS
+from logloss.inference.null_distribution import draws_of, miscalibration_within
 from logloss.inference.recalibration import Influences, influences_at, isotonic_shares
-from logloss.inference.score_table import Runs, ScoreTable, starts_of_runs
+from logloss.inference.score_table import Runs, ScoreTable, dot, starts_of_runs
 from logloss.inference.variance import cluster_sums
 from logloss.onepass.summaries import GroupedSummary
 
@@ -75,15 +75,17 @@ def overfitting_of(table: ScoreTable, clusters: GroupedSummary | None = None, *,
     zeros, ones = table.shares
     smooth = smooth_recalibration(table, clusters)
     best = isotonic_of(smooth, zeros + ones)
-    influences = influences_at(table, positive / total, (-np.log1p(-best), -np.log(best)))
+    costs = -np.log1p(-best), -np.log(best)
+    influences = influences_at(table, positive / total, costs)
     means = tuple(dot(zeros, if_zero) + dot(ones, if_one) for if_zero, if_one in influences)
     runs = table.runs
     proba = runs.mean(smooth)
     best = isotonic_of(proba, runs.mass)
-    draws = draws_of(table, runs, proba, (-np.log1p(-best), -np.log(best)), N_DRAWS)
+    of_runs = -np.log1p(-best), -np.log(best)
+    draws = draws_of(table, runs, proba, of_runs, N_DRAWS)
     # Of the draws, and of their mean.
     nats, error = (
-        float(draws.mean()) + runs.overfitting_within,
+        float(draws.mean()) + miscalibration_within(table, runs, costs, of_runs),
         float(draws.std(ddof=1)) * math.sqrt(1 + 1 / N_DRAWS),
     )
     if clusters is not None:

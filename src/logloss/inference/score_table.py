@@ -22,8 +22,8 @@ from logloss.onepass.summaries.tables import CountTable, SumTable
 
 # Of (Σw)² / Σw², both sums of at most 2^17 terms that are added in pairs, one after the other within a run of 2^10.
 ROUNDING_OF_ROWS = 1e-12
-# More scores are merged before labels are drawn, or maps fitted. The miscalibration of draws is then smaller, by 5% for
-# XXX
+# More scores are merged before labels are drawn, or maps fitted. What the miscalibration of draws then lacks is
+# estimated from the observed labels, with a standard error of 1 to 3% (docs/inference.md).
 MOST_DRAWN = 1 << 11
 
 
@@ -163,26 +163,31 @@ class ScoreTable:
         """Runs of neighbouring places over which labels are drawn and maps are fitted."""
         return self.merged(MOST_DRAWN)
 
+    @cached_property
+    def places_alone(self) -> Runs:
+        """Each place as a run."""
+        zeros, ones = self.shares
+        return Runs(None, zeros + ones, self)
+
     def merged(self, most: int) -> Runs:
         """Runs of neighbouring places, about `most` of them at most where there are more places."""
-        zeros, ones = self.shares
-        mass = zeros + ones
-        # Only where there are more: merging is lossy, and few places are exact. Pools of an isotonic fit are small next
-        # to the two ends of the scores: runs have a mass in proportion to the root of that between them and the end.
-        starts = None
-        if len(mass) > most:
-            below = np.cumsum(mass)
-            ends = np.minimum(below, below[-1] - below + mass)
-            # The share of a very light place may be 0, and so may what lies between it and the end.
-            starts = starts_of_runs(np.divide(mass, np.sqrt(ends), out=np.zeros(len(mass)), where=mass > 0), most)
+        mass = self.places_alone.mass
+        # Only where there are more: merging is lossy, and few places are exact.
+        if len(mass) <= most:
+            return self.places_alone
+        # Pools of an isotonic fit are small next to the two ends of the scores: runs have a mass in proportion to the
+        # root of that between them and the end.
+        below = np.cumsum(mass)
+        ends = np.minimum(below, below[-1] - below + mass)
+        # The share of a very light place may be 0, and so may what lies between it and the end.
+        starts = starts_of_runs(np.divide(mass, np.sqrt(ends), out=np.zeros(len(mass)), where=mass > 0), most)
         return Runs(starts, mass, self)
 
 
 class Runs:
     """Runs of neighbouring places of a table, for draws whose cost must not grow with the number of places.
 
-    zeros, ones, mass: shares of all mass; proba: the mean prediction; rows: how many there are, of weighted ones how
-    many of equal weight vary as much.
+    zeros, ones, mass: shares of all mass.
     """
 
     def __init__(self, starts: Array | None, mass: Array, table: ScoreTable) -> None:
@@ -190,9 +195,17 @@ class Runs:
         zeros, ones = table.shares
         self.is_merged = starts is not None
         self.zeros, self.ones, self.mass = self._sum(zeros), self._sum(ones), self._sum(mass)
-        self.proba = self.mean(table.points.proba)
+
+    @cached_property
+    def proba(self) -> Array:
+        """The mean prediction in each run."""
+        return self.mean(self._table.points.proba)
+
+    @cached_property
+    def rows(self) -> Array:
+        """How many rows there are in each run; of weighted ones how many of equal weight vary as much."""
         # Of the whole run: what each of its places counts for does not add up, where one of them outweighs the others.
-        self.rows = np.maximum(effective_rows(self.mass, self._sum(table.squares_of_rows)), 1.0)
+        return np.maximum(effective_rows(self.mass, self._sum(self._table.squares_of_rows)), 1.0)
 
     def _sum(self, values: Array) -> Array:
         return values if self._starts is None else np.add.reduceat(values, self._starts)
@@ -211,22 +224,21 @@ class Runs:
         return shares
 
     @cached_property
-    def overfitting_within(self) -> float:
-        """Loss of the isotonic fit of runs less that of all scores: overfitting, as scores of a run are nearly equal.
+    def isotonic_loss(self) -> float:
+        """The mean log loss of the observed labels after isotonic recalibration."""
+        # Pooled in place.
+        return float(isotonic.pooled_entropy(self.ones.copy(), self.mass.copy()))
 
-        It is added to that of draws over runs.
-        """
-        if not self.is_merged:
-            return 0.0
-        zeros, ones = self._table.shares
-        of_runs, of_all = ((self.ones, self.mass), (ones, zeros + ones))
-        return isotonic_loss(*of_runs) - isotonic_loss(*of_all)
+    def miscalibration(self, costs: tuple[Array, Array]) -> float:
+        """The mean loss of the observed labels, with these losses of 0 and of 1, less that after recalibration."""
+        loss = dot(self.zeros, costs[0]) + dot(self.ones, costs[1])
+        # Recalibration never increases the loss: below 0 is rounding.
+        return max(loss - self.isotonic_loss, 0.0)
 
 
-def isotonic_loss(ones: Array, mass: Array) -> float:
-    """The mean log loss of masses of ones after isotonic recalibration, of masses that add up to 1."""
-    # Pooled in place.
-    return float(isotonic.pooled_entropy(ones.copy(), mass.copy()))
+def dot(a: Array, b: Array) -> float:
+    """Σ a·b on one thread: of some 10,000 values those of BLAS wait for each other longer than they work."""
+    return float(np.einsum("i,i", a, b))
 
 
 def starts_of_runs(mass: Array, most: int) -> Array:

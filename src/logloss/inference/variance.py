@@ -11,8 +11,8 @@ from logloss.answers.estimate import SamplingError
 from logloss.data.values import Array
 from logloss.inference.clusters import ClusteredMoments
 from logloss.inference.groups import sums_of_keys
-from logloss.inference.moments import Moments, dot, moments_of
-from logloss.inference.score_table import ScoreTable
+from logloss.inference.moments import Moments, moments_of
+from logloss.inference.score_table import ScoreTable, dot
 from logloss.onepass.summaries import GroupedSummary, LossSummary
 from logloss.onepass.summaries.cells import GROUP_MASK, Cells
 from logloss.onepass.summaries.group_keys import GROUP_BITS
