@@ -73,9 +73,10 @@ class ClusteredMoments(Moments):
     def __init__(self, moments: Moments, totals: Mapping[str, Sequence[int]]) -> None:
         super().__init__(moments.summary)
         self.plain = moments
-        self.totals = totals
-        self._total = sum(totals["w"])
-        self.clusters = Clusters(np.array([ratio(weight, self._total) for weight in totals["w"]]))
+        self.totals = dict(zip(totals, in_one_unit(*totals.values()), strict=True))
+        self._total = sum(self.totals["w"])
+        self.clusters = Clusters(np.array([ratio(weight, self._total) for weight in self.totals["w"]]))
+        self._deviations: dict[str, Array] = {}
 
     @property
     def degrees(self) -> float:
@@ -108,10 +109,14 @@ class ClusteredMoments(Moments):
 
     def deviations(self, name: str) -> Array:
         """The part of each cluster in a mean, beyond its share of the weight."""
-        # The linearised ratio V / W: (v − w·V / W) / W, which adds up to 0 over the clusters.
-        values, weights = in_one_unit(self.totals[name], self.totals["w"])
-        value, weight = sum(values), sum(weights)
-        return np.array([ratio(v * weight - w * value, weight * weight) for v, w in zip(values, weights, strict=True)])
+        if name not in self._deviations:
+            # The linearised ratio V / W: (v − w·V / W) / W, which adds up to 0 over the clusters.
+            values, weights = self.totals[name], self.totals["w"]
+            value, weight = sum(values), self._total
+            square = weight * weight
+            added = [ratio(v * weight - w * value, square) for v, w in zip(values, weights, strict=True)]
+            self._deviations[name] = np.array(added)
+        return self._deviations[name]
 
     def covariance(self, x: str, y: str, xy: str) -> float:
         """The covariance of two means."""

@@ -19,7 +19,7 @@ from logloss.inference.moments import Moments, Sums, squares_about
 from logloss.inference.null_distribution import N_DRAWS, NullDistribution, null_distribution_of
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import score_table_of_group
-from logloss.onepass.kernels.exact import UNIT_EXPONENT, of_count, ratio
+from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
 from logloss.onepass.run import available_cpus
 from logloss.onepass.summaries import GroupedSummary
 from logloss.onepass.summaries.grouped import GENERAL_COLUMNS, HARD_COLUMNS
@@ -61,19 +61,26 @@ class GroupSums:
         return total + (self._totals[OF_COUNTS[name]] << self.unit_exponent if name in OF_COUNTS else 0)
 
 
-def sums_of_keys(grouped: GroupedSummary, name: str) -> list[int]:
-    """One of the sums of every group or cluster, in units of 2^-6720: as those of `GroupSums`, without one for each."""
+def unit_exponent_of(*grouped: GroupedSummary) -> int:
+    """The exponent of a unit, at most 1, of which all sums of every key are multiples."""
+    tables = (table for each in grouped for table in (each.sums, each.general))
+    return max((-32 * table.first for table in tables if len(table.keys) and table.first < 0), default=0)
+
+
+def sums_of_keys(grouped: GroupedSummary, name: str, unit_exponent: int = UNIT_EXPONENT) -> list[int]:
+    """One of the sums of every group or cluster, in units of 2^-unit_exponent: as those of `GroupSums`, without one for
+    each."""
     columns = [(grouped.general, GENERAL_COLUMNS[grouped.kind].index(name))]
     if name in OF_HARD:
         columns.append((grouped.sums, HARD_COLUMNS[grouped.kind].index(OF_HARD[name])))
     totals = [0] * grouped.n_groups
     for table, column in columns:
         for key, value in zip(table.keys.tolist(), table.integers(column), strict=True):
-            totals[key] += value << 32 * table.first + UNIT_EXPONENT
+            totals[key] += value << 32 * table.first + unit_exponent
     if name in OF_COUNTS:
         counts = grouped.totals.counts[:, OF_COUNTS[name]].tolist()
         for key, number in zip(grouped.totals.keys.tolist(), counts, strict=True):
-            totals[key] += of_count(number)
+            totals[key] += number << unit_exponent
     return totals
 
 
@@ -134,8 +141,7 @@ class Whole(NamedTuple):
         loss, weight = total.summary.sum("c"), total.weight
         both = loss | weight
         n_zeros = (both & -both).bit_length() - 1
-        firsts = [-32 * table.first for table in (grouped.sums, grouped.general) if len(table.keys)]
-        unit = max(0, total.unit_exponent - n_zeros, *firsts)
+        unit = max(total.unit_exponent - n_zeros, unit_exponent_of(grouped))
         loss, weight = (each << unit >> total.unit_exponent for each in (loss, weight))
         return cls(loss, weight, total.summary.n_infinite, total.degrees, unit)
 

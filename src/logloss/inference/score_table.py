@@ -120,7 +120,12 @@ class ScoreTable:
 
     def coarse(self, shift: int) -> Array:
         """The coarse bin of each place."""
-        return (bins_of(self.scale, self.keys)[0] if self.is_exact else self.keys) >> shift
+        return self._bins >> shift
+
+    @cached_property
+    def _bins(self) -> Array:
+        """The fine bin of each place."""
+        return bins_of(self.scale, self.keys)[0] if self.is_exact else self.keys
 
     def coarse_means(self, shift: int, label: int, values: Array, n_bins: int = 0) -> Array:
         """The mean of a function of the score in each coarse bin, at least so many, over the rows of a label."""
