@@ -91,7 +91,7 @@ def pool_neighbours(ones, rows, n):
 
 @compiled
 def pooled_entropy(ones, rows):
-    """Σ rows·H(ones / rows) over the pools of increasing share, of floats: in place. Cost: 2 ns each, 10 ns a pool."""
+    """Σ rows·H(ones / rows) over the pools of increasing share, of floats: in place. Cost: 2 ns each, 5 ns a pool."""
     # Compared as floats: where rounding decides, two shares differ by rounding, and the sum by the square of that.
     n = ones.shape[0]
     # Neighbours that do not increase are in one pool, whatever follows.
@@ -106,10 +106,13 @@ def pooled_entropy(ones, rows):
             pool_rows += rows[n_pools]
         ones[n_pools], rows[n_pools] = pool_ones, pool_rows
         n_pools += 1
-    total = 0.0
+    # The entropies first, in a loop that vectorises.
     for k in range(n_pools):
         # A share of weights that were added in two orders may pass 1 by rounding.
-        total += rows[k] * entropy_of(min(ones[k] / rows[k], 1.0))
+        ones[k] = rows[k] * entropy_of(min(ones[k] / rows[k], 1.0))
+    total = 0.0
+    for k in range(n_pools):
+        total += ones[k]
     return total
 
 
