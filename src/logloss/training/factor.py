@@ -243,6 +243,8 @@ class Factor:
 
 def _span(vectors: Array) -> Array:
     """An orthonormal basis of what some vectors span."""
+    if not vectors.shape[1]:
+        return vectors
     left, values, _ = np.linalg.svd(vectors, full_matrices=False)
     return left[:, values > NO_PART]
 

@@ -23,8 +23,6 @@ if TYPE_CHECKING:
     from logloss.onepass.summaries import ColumnSummary, Range, SampleSummary
     from logloss.onepass.summaries.features import Kept
 
-# Of so many sampled rows the typical deviation of a column is learned.
-MOST_SEEN = 1_024
 # The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
 MOST_COEFFICIENTS = 5_000
 
@@ -32,9 +30,10 @@ MOST_COEFFICIENTS = 5_000
 # A warm start needs fewer passes from so many rows on; its sample is a twentieth of the rows within these limits.
 LARGE_TABLE = 50_000
 SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.05, 400_000, 8_000_000
-# Of tables of at most so many rows all are drawn; of others, which need no warm start, enough to see what is typical.
+# Of so many sampled rows the typical deviation of a column is learned: fewer of a table that is not large.
+ENOUGH_TO_SEE, MOST_SEEN = 256, 1_024
+# Of tables of at most so many rows all are drawn, to leave each out in turn.
 KEPT_WHOLE = 1_000
-ENOUGH_TO_SEE = 256
 # Parts that a sample is cut into: fixed, so that the cut does not depend on the number of threads.
 SAMPLE_PARTS = 8
 # Rows per coefficient that a sample should have.
@@ -131,7 +130,8 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *
         if name not in roles.features:
             raise no_feature("reference", name, roles.features)
     terms: list[Term] = []
-    sample = [rows for _, rows in seen.sample.chosen(MOST_SEEN)]
+    n_seen = ENOUGH_TO_SEE if seen.n_rows < LARGE_TABLE else MOST_SEEN
+    sample = [rows for _, rows in seen.sample.chosen(n_seen)]
     for j, name in enumerate(roles.features):
         column = seen.columns[j]
         if j in seen.unnamed:
