@@ -17,7 +17,7 @@ import logloss
 from logloss.data.binding import bind
 from logloss.data.request import RowOptions
 from logloss.data.source import SourceAround, as_source
-from logloss.training import fold_fits, leave_one_out, optimum, separation
+from logloss.training import fold_fits, leave_one_out, optimum, problem, separation
 from logloss.training.interruptible import (
     COLUMNS,
     ERRORS,
@@ -381,3 +381,14 @@ def test_the_search_of_a_fold_has_a_limit_of_walks():
     with pytest.raises(LimitReached):
         fold.summarised("empty")
     assert asked == ["empty"]
+
+
+def test_a_penalised_fit_of_single_precision_is_proved_by_a_pass_without_a_hessian(monkeypatch):
+    """The duality gap there is within the tolerance, so that no Hessian is formed in double precision."""
+    for name in ("EXPENSIVE_PASS", "FEW_COEFFICIENTS", "MOST_VALUES"):
+        monkeypatch.setattr(problem, name, 0)
+    # A weak penalty: the gap is a hundred thousand times what the last step gains.
+    for l2 in (1e-5, 1e-6):
+        model, progress, _, _ = fitted("large, with a starting sample", l2=l2, leave_one_out=False)
+        assert model.certificate.nats_per_row < 1e-12
+        assert INFORMATION_MATRIX not in progress.phases

@@ -304,11 +304,16 @@ def proved_bound(problem: Problem, rank: Rank, now: Evaluation, information: Cal
     """
     if not now.factor.is_single:
         return now.bound
-    least = _bound(problem, rank, now.sums, now.objective, now.gradient, now.factor, None)
+    least = duality_gap(problem, now)
     if least <= problem.tolerance * problem.sum_weight:
         return least
     still = np.zeros(len(problem.free))
     return min(least, _bound(problem, rank, now.sums, now.objective, now.gradient, information(), still))
+
+
+def duality_gap(problem: Problem, now: Evaluation) -> float:
+    """The bound that needs no Hessian; inf where there is no penalty."""
+    return _bound(problem, Rank(), now.sums, now.objective, now.gradient, now.factor, None)
 
 
 def _bound(

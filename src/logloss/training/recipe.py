@@ -274,11 +274,11 @@ def starting_sample(design: Design, drawn: SampleSummary) -> Block | None:
     # Of a small text file all rows were drawn, as nobody knew how many there are: that is no sample.
     if drawn.n_rows < LARGE_TABLE or n_free < 2 or n_drawn < max(ROWS_PER_COEFFICIENT * n_free, LARGE_TABLE // 10):
         return None
-    return sampled_block(design, drawn.chosen())
+    return sampled_block(design, drawn.pieces, n_drawn)
 
 
-def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]]) -> Block:
-    """The rows of a sample in random order, with levels as the design numbers them."""
+def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]], n_rows: int) -> Block:
+    """The first of some rows in random order, with levels as the design numbers them."""
     order = np.argsort(np.concatenate([own for own, _ in pieces]), kind="stable")
     blocks = [rows for _, rows in pieces]
     ranks = np.empty_like(order)
@@ -291,7 +291,7 @@ def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]]) -> Bloc
         for own, values in zip(places, arrays, strict=True):
             together[own] = values
         together.flags.writeable = False
-        return together
+        return together[:n_rows]
 
     def joined_if_any(arrays: Sequence[Array | None]) -> Array | None:
         known = [array for array in arrays if array is not None]
@@ -315,7 +315,7 @@ def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]]) -> Bloc
         features=tuple(features),
         by=(),
         cluster=(),
-        rows=np.arange(len(order)),
+        rows=np.arange(n_rows),
         n_dropped=0,
     )
 
