@@ -436,7 +436,7 @@ def pooled_entropy(ones: Floats, rows: Floats) -> float:
 def drawn_shares(key: int, proba: Floats, rows: Floats, n_draws: int) -> list[list[float]]:
     """Of each draw and run: the quantile of the binomial distribution, of SciPy, at a number from SplitMix64.
 
-    Rows that are not whole are of a mixture of two distributions; of a variance above 1024, fewer deviate for all.
+    Rows that are not whole are of a mixture of two distributions; of a variance above 256, fewer deviate for all.
     """
     from scipy import stats
 
@@ -446,8 +446,8 @@ def drawn_shares(key: int, proba: Floats, rows: Floats, n_draws: int) -> list[li
         for i, (p, size) in enumerate(zip(map(float, proba), map(float, rows), strict=True)):
             uniform = (split_mix(state + (i + 1) * golden) >> 11) / 2**53
             n, scale, above = math.floor(size), 1.0, 0.0
-            if size * (p * (1 - p)) > 1024:
-                n = math.floor(1024 / (p * (1 - p)))
+            if size * (p * (1 - p)) > 256:
+                n = math.floor(256 / (p * (1 - p)))
                 scale = math.sqrt(n / size)
             else:
                 above = (n + 1) * (size - n) / size

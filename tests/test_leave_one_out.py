@@ -112,6 +112,9 @@ def test_a_sample_of_a_large_table_says_what_all_of_it_does(monkeypatch):
     monkeypatch.setattr(leave_one_out, "SAMPLED_FROM", 50_000)
     model = logloss.fit(features, labels)
     assert (model.out_of_sample.kind, model.out_of_sample.n_rows) == ("sampled steps", 5_000)
+    for shown in (repr(model), model.to_html()):
+        assert f"{model.out_of_sample.log_loss:.4f} leave-one-out (a random sample of 5,000 rows); " in shown
+    assert f"{whole.out_of_sample.log_loss:.4f} leave-one-out; " in repr(whole)
     increase = whole.out_of_sample.log_loss - whole.log_loss
     # Of 5,000 rows the mean of something whose spread is twice its size: four standard errors are 0.113.
     assert model.out_of_sample.log_loss - model.log_loss == pytest.approx(increase, rel=0.12)

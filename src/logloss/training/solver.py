@@ -78,6 +78,8 @@ class SolverState:
         return len(self.history.passes)
 
 
+# A step may leave the range of numbers: its objective is NaN or inf, and no better.
+@np.errstate(over="ignore", invalid="ignore")
 def solve(problem: Problem, start: Array, history: PassHistory, max_passes: int) -> SolverState:
     """Passes until the bound is within the tolerance and the coefficients have converged to their last digits."""
     last_pass = len(history.passes) + max_passes

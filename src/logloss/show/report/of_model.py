@@ -13,6 +13,7 @@ from logloss.show.words.of_model import (
     head_of,
     infinite_rows,
     left_out,
+    out_of_sample,
     remarks_of,
     why_no_errors,
 )
@@ -47,7 +48,7 @@ def sentences(model: LogisticModel) -> list[str]:
     bits = f"{fixed(model.log_loss / NATS_PER_BIT, 4)} bits"
     clause = f"Log loss {fixed(model.log_loss, 4)} nats per row ({bits}) in sample"
     if model.out_of_sample is not None:
-        clause += f", {fixed(model.out_of_sample.log_loss, 4)} leave-one-out"
+        clause += f", {out_of_sample(model.out_of_sample)}"
     clause += f"; the baseline, always predicting the base rate {fixed(model.base_rate, 4)}, has {fixed(baseline, 4)}"
     if baseline > 0 and not model.has_offset:
         clause += f", so that the skill is {percent(1 - model.log_loss / baseline, 1)}"

@@ -231,8 +231,7 @@ def _loss(model: LogisticModel) -> list[str]:
     baseline, new = entropy(model.base_rate), model.out_of_sample
     clause, more = f"log loss   {fixed(model.log_loss, 4)} in sample", []
     if new is not None:
-        how = "leave-one-out (of a random sample)" if new.kind == "sampled steps" else "leave-one-out"
-        clause += f", {fixed(new.log_loss, 4)} {how}"
+        clause += f", {out_of_sample(new)}"
         if new.n_infinite:
             over_others = f"{fixed(new.log_loss_where_finite, 4)} over the other rows"
             more = [f"infinite   leave-one-out loss of {infinite_rows(new)}; {over_others}"]
@@ -242,6 +241,12 @@ def _loss(model: LogisticModel) -> list[str]:
     if baseline > 0 and not model.has_offset:
         clauses.append(f"skill {percent(1 - model.log_loss / baseline, 1)}")
     return ["; ".join(clauses), *more]
+
+
+def out_of_sample(new: OutOfSample) -> str:
+    """The leave-one-out log loss, and of how many rows it is where they are a sample: `0.3817 leave-one-out`."""
+    sample = f" (a random sample of {counted(new.n_rows, 'row')})" if new.kind == "sampled steps" else ""
+    return f"{fixed(new.log_loss, 4)} leave-one-out{sample}"
 
 
 def infinite_rows(new: OutOfSample) -> str:
