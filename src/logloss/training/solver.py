@@ -107,7 +107,7 @@ def _passes_in_memory(
         return None
     passes, sums = made
     history = history.with_passes(problem, [problem.as_pass(*each) for each in passes[:-1]])
-    return evaluation_of(problem, history, sums)
+    return evaluation_of(problem, history, sums, bound=passes[-1].bound)
 
 
 def _step(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
