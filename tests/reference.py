@@ -340,14 +340,14 @@ def losses_along(y: Floats, mass: Floats | None, ends: Sequence[Floats]) -> list
     return [deposit(logistic_rows(y, z, mass, None)[0]) for z in ends]
 
 
-def gather(columns: Sequence[Floats], centres: Floats, limits: Floats, gaps: Sequence[int]) -> list[list[float]]:
-    """Columns less their centres, cut off; that of what lacks, NaN, is 1 at the place that `gaps` names."""
+def gather(columns: Sequence[Floats], centres: Floats, gaps: Sequence[int]) -> list[list[float]]:
+    """Columns less their centres; that of what lacks, NaN, is 1 at the place that `gaps` names."""
     found: list[list[float]] = [[0.0] * len(columns[0]) for _ in gaps]
     own = iter(columns)
     for j in (j for j in range(len(gaps)) if j not in gaps):
         for i, value in enumerate(next(own)):
             is_gap = math.isnan(value) and gaps[j] >= 0
-            found[j][i] = 0.0 if is_gap else max(-limits[j], min(float(value) - centres[j], limits[j]))
+            found[j][i] = 0.0 if is_gap else float(value) - centres[j]
             if gaps[j] >= 0:
                 found[gaps[j]][i] = float(is_gap)
     return found

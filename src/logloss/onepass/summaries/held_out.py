@@ -92,8 +92,7 @@ class _SharedWorkspace:
         is_weighted = own is None or own.sum() > MOST_COPIED * len(own)
         if coded is not None and isinstance(part, CurvatureSummary) and not part.point.face and is_weighted:
             rows = block if own is None else _weighted(block, own)
-            # `cut_off` changes the design and not how it codes.
-            workspace.add_coded(replace(coded, design=part.point.design), rows)
+            workspace.add_coded(coded, rows)
             workspace.n_rows += times_of(block)
             workspace.coding |= block.coding
         else:
