@@ -25,6 +25,7 @@ from logloss.training.recipe import Learned, SamplePart
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary, Point, Summary
+    from logloss.onepass.summaries.hessian import Hessian
 
 SummaryType = TypeVar("SummaryType", bound="Summary")
 
@@ -69,6 +70,7 @@ class Problem:
     hold. tolerance: of the certificate, in nats per row. on_pass: called with each pass after it. phase: what its walks
     are for, which `progress` is told. limits: of these, where it has any. needs_digits: whether passes go on beyond the
     tolerance until the coefficients have all their digits. rows: all of them, where the table is small and in memory.
+    precisions: of the coefficients of shapes and pooled categories, on the user's scale, 0 elsewhere, shape (width,).
     """
 
     source: Source
@@ -88,13 +90,14 @@ class Problem:
     limits: Limits | None = None
     needs_digits: bool = True
     rows: KeptRows | None = None
+    precisions: Array | None = None
 
     @classmethod
     def of(cls, source: Source, learned: Learned, l2: float) -> Problem:
         """Of all rows of a source whose columns are known."""
         roles, design, columns = learned.roles, learned.design, learned.columns
         own = cls(source, roles, design, l2, columns.sum_weight, columns.n_rows, learned.base_rate, design.free)
-        is_plain = not design.categories and not design.has_outliers
+        is_plain = not design.categories and not design.shapes and not design.has_outliers
         if isinstance(source, KeptSource) and is_plain and columns.n_rows * design.width <= MOST_VALUES:
             blocks = tuple(source.kept_blocks(roles))
             own = replace(own, rows=KeptRows(blocks, design) if len(blocks) == 1 else None)
@@ -113,7 +116,8 @@ class Problem:
     def penalty(self) -> Array:
         """What half the squared coefficients are multiplied with, shape (width,): nothing for the intercept."""
         # In the solver's coordinates v = w · scale: l2 / 2 · |w|² is half of this times v².
-        penalty = self.l2 / self.design.scale**2
+        of_each = self.l2 if self.precisions is None else np.where(self.precisions > 0, self.precisions, self.l2)
+        penalty = of_each / self.design.scale**2
         penalty[0] = 0.0
         return penalty
 
@@ -257,11 +261,15 @@ class Problem:
         matrix = sums.hessian.taken(self.free, penalty[self.free])
         return Factor(matrix, basis=basis, kernel=kernel, is_single=sums.point.is_single)
 
+    def factor_of(self, hessian: Hessian) -> Factor:
+        """A Hessian of the loss with the penalty, factored."""
+        return Factor(hessian.taken(self.free, self.penalty[self.free]))
+
     def as_pass(self, at: Array, total_loss: float, bound: float, penalty: float | None = None) -> Pass:
         """The result of a pass, in the user's coordinates and per row. penalty: in nats, that of l2 if left out."""
         penalty = float(0.5 * self.penalty @ at**2) if penalty is None else penalty
         values = at / self.design.scale
         intercept = float(values[0] - values[1 : 1 + self.design.n_dense] @ self.design.centre)
-        coefficients = tuple(values[self.design.places].tolist())
+        coefficients = tuple(self.design.named_values(values).tolist())
         of_row = (each / self.sum_weight for each in (total_loss, bound, penalty))
         return Pass(intercept, coefficients, *of_row)

@@ -13,6 +13,7 @@ from logloss.data.binding import no_feature
 from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array, Column, Roles
+from logloss.data.shapes import Shape, ShapeChoice, knots_of, shape_of, weights_at
 from logloss.data.source import KeptSource, Source
 from logloss.data.terms import Numbers, Term, category_of, coded_column, numbers_of
 from logloss.errors import DataError
@@ -25,6 +26,8 @@ if TYPE_CHECKING:
 
 # Of so many sampled rows the typical deviation of a column is learned.
 MOST_SEEN = 1_024
+# Of so many sampled rows the knots of a shape are quantiles.
+ROWS_FOR_KNOTS = 50_000
 # The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
 MOST_COEFFICIENTS = 5_000
 
@@ -83,6 +86,7 @@ def learn(
     *,
     is_chosen: bool = True,
     fit_intercept: bool = True,
+    shapes: ShapeChoice | None = None,
     progress: Callable[[Block], None] | None = None,
 ) -> Learned:
     """Walk over the features once; twice where a column of a text file turns from numbers to words on the way.
@@ -95,6 +99,7 @@ def learn(
     columns = getattr(source.source if isinstance(source, KeptSource) else source, "columns", {})
     widths = {name: column.values.shape[1] for name, column in columns.items() if column.is_matrix}
     n_sampled = sample_size(source.n_rows, sum(widths.get(name, 1) for name in roles.features))
+    n_sampled = n_sampled if shapes is None else max(n_sampled, ROWS_FOR_KNOTS)
     named = {*roles.categories, *reference}
     unnamed = frozenset(() if is_chosen else (j for j, name in enumerate(roles.features) if name not in named))
     limit = ALL if not source.n_rows else min(ALL, int(ALL * min(1.0, 1.1 * n_sampled / source.n_rows)))
@@ -117,13 +122,20 @@ def learn(
             f"both classes must occur to fit; all {counted(seen.n_rows, 'row')} are {1 if rate else 0}"
             f"{', and no finite intercept is best' if fit_intercept else ''}. Check `y_true` and `pos_label`."
         )
-    design = design_of(seen, roles, reference, fit_intercept=fit_intercept)
+    design = design_of(seen, roles, reference, fit_intercept=fit_intercept, shapes=shapes)
     # What this pass has checked is not checked again, and what is text is not tried as numbers.
     texts = roles.categories if isinstance(source, KeptSource) else tuple(term.column for term in design.categories)
     return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
 
 
-def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *, fit_intercept: bool = True) -> Design:
+def design_of(
+    seen: ColumnSummary,
+    roles: Roles,
+    reference: Mapping[str, Any],
+    *,
+    fit_intercept: bool = True,
+    shapes: ShapeChoice | None = None,
+) -> Design:
     """The recipe for columns that one pass has learned of."""
     from logloss.onepass.summaries import Levels, Range
 
@@ -139,11 +151,17 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *
         if isinstance(column, Levels):
             if column.weights is None:
                 raise DataError(f'"{printable(name)}" has too many levels for a category. Leave it out.')
-            terms.append(category_of(name, column.weights, reference.get(name), column.ranks))
+            category = category_of(name, column.weights, reference.get(name), column.ranks)
+            is_pooled = shapes is not None and shapes.pools(name)
+            terms.append(replace(category, reference=None) if is_pooled else category)
         elif name in reference:
             raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
         elif isinstance(column, Range):
             values = [rows.features[j].values for rows in sample]
+            kind = None if shapes is None else shapes.kind_of(name)
+            if kind is not None:
+                terms.append(_shape_of(name, kind, column, seen, j))
+                continue
             terms.append(_term_of_numbers(name, column, values, fit_intercept=fit_intercept))
     design = Design(tuple(terms), fit_intercept)
     if not len(design.free):
@@ -172,6 +190,19 @@ def _term_of_numbers(name: str, column: Range, values: Sequence[Array], *, fit_i
     typical = typical_of(values, len(means), is_centred=fit_intercept)
     names = (name,) if column.names is None else column.names
     return numbers_of(name, names, means, lows, highs, column.n_lacking > 0, typical, sds, fit_intercept=fit_intercept)
+
+
+def _shape_of(name: str, kind: str, column: Range, seen: ColumnSummary, j: int) -> Shape:
+    """The term of a column of numbers as a function; its knots come from the rows that were drawn."""
+    from logloss.onepass.summaries.contract import mass_of
+
+    rows = [rows for _, rows in seen.sample.chosen(ROWS_FOR_KNOTS)]
+    values = np.concatenate([each.features[j].values for each in rows]).astype(np.float64)
+    weights = np.concatenate([mass_of(each) for each in rows])
+    is_there = ~np.isnan(values)
+    knots = knots_of(values[is_there], weights[is_there], float(column.lows[0]), float(column.highs[0]))
+    lacks = bool(column.n_lacking[0] > 0)
+    return shape_of(name, kind, knots, weights_at(knots, values, weights, lacks=lacks), lacks=lacks)
 
 
 def _refuse_equal_names(design: Design) -> None:
