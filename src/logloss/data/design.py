@@ -37,8 +37,8 @@ class Design:
     """The recipe: terms in the order of the table's columns.
 
     Coefficients lie in one vector: the intercept, all numbers, then all levels of each category, then those of each
-    shape; those of references stay 0 and `free` leaves them out. `fit_intercept`: whether there is an intercept; without one its place in the
-    vector stays 0, and the centre of all numbers is 0.
+    shape; those of references stay 0 and `free` leaves them out. `fit_intercept`: whether there is an intercept;
+    without one its place in the vector stays 0, and the centre of all numbers is 0.
     """
 
     terms: tuple[Term, ...]
@@ -91,7 +91,7 @@ class Design:
         fixed += [
             span.start + term.reference
             for span, term in zip(self.spans, self.categories, strict=True)
-            if term.reference is not None
+            if not term.is_pooled
         ]
         return np.delete(np.arange(self.width), fixed)
 
@@ -174,7 +174,7 @@ class Design:
         """Where the coefficients lie in the order of the table's columns, without intercept and references."""
         places = [np.arange(span.start, span.stop) for span in self.spans_of_terms]
         own = [
-            np.delete(place, term.reference) if isinstance(term, Category) and term.reference is not None else place
+            np.delete(place, term.reference) if isinstance(term, Category) and not term.is_pooled else place
             for place, term in zip(places, self.terms, strict=True)
         ]
         return np.concatenate([np.zeros(0, dtype=np.int64), *own]).astype(np.int64)
@@ -185,7 +185,7 @@ class Design:
         coefficients: list[str] = []
         for term in self.terms:
             names = list(term.coefficient_names)
-            if isinstance(term, Category) and term.reference is not None:
+            if isinstance(term, Category) and not term.is_pooled:
                 del names[term.reference]
             coefficients += names
         return tuple(coefficients)
@@ -200,7 +200,7 @@ class Design:
             own = coefficients[span]
             if isinstance(term, Shape):
                 own = term.basis @ own
-            elif isinstance(term, Category) and term.reference is not None:
+            elif isinstance(term, Category) and not term.is_pooled:
                 own = np.delete(own, term.reference)
             found.append(own)
         return np.concatenate(found)
@@ -210,7 +210,7 @@ class Design:
         """The reference level of each coefficient of a category."""
         references: dict[str, str] = {}
         for term in self.categories:
-            if term.reference is None:
+            if term.is_pooled:
                 continue
             own = printable(str(term.levels[term.reference]))
             references |= dict.fromkeys(term.coefficient_names, own)
@@ -223,7 +223,7 @@ class Design:
         for term in self.terms:
             if not isinstance(term, Numbers):
                 names = list(term.coefficient_names)
-                if isinstance(term, Category) and term.reference is not None:
+                if isinstance(term, Category) and not term.is_pooled:
                     del names[term.reference]
                 found[term.column] = tuple(names)
                 continue
@@ -341,7 +341,8 @@ def table_of(arrays: Sequence[Array], centres: Array, limits: Array, gaps: Array
 class Coded:
     """Some rows: numbers as they stand, and the level of each category; a strange level has the number after the last.
 
-    between: of each shape, the lower knot of each row and the share of the upper one. strange: how many rows of each category have a level that training did not see.
+    between: of each shape, the lower knot of each row and the share of the upper one. strange: how many rows of each
+    category have a level that training did not see.
     """
 
     design: Design
@@ -389,7 +390,8 @@ class Coded:
             add_levels(codes[start:stop], np.concatenate([own, usual[None]]), wide)
         for span, shape, (lower, shares) in zip(self.design.shape_spans, self.design.shapes, self.between, strict=True):
             own = coefficients[span].reshape(span.stop - span.start, n_points)
-            add_between(lower[start:stop], shares[start:stop], shape.with_end((np.abs(shape.basis) if is_size else shape.basis) @ own), wide)
+            basis = np.abs(shape.basis) if is_size else shape.basis
+            add_between(lower[start:stop], shares[start:stop], shape.with_end(basis @ own), wide)
         return logits
 
     def logits(self, coefficients: Array, start: int, stop: int, piece: Array | None = None) -> Array:

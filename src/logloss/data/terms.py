@@ -84,13 +84,15 @@ class Numbers:
 class Category:
     """One column of levels. weights: those of the rows of each level in training.
 
-    reference: the number of the level that has no coefficient; None of partially pooled levels, which all have one.
+    reference: the number of the level that has no coefficient; is_pooled: whether levels are partially pooled instead:
+    each has one, with a penalty.
     """
 
     column: str
     levels: tuple[Value, ...]
     weights: tuple[float, ...]
-    reference: int | None = 0
+    reference: int = 0
+    is_pooled: bool = False
 
     @property
     def may_lack(self) -> bool:

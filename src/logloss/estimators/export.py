@@ -16,7 +16,7 @@ from sklearn.preprocessing import OneHotEncoder
 from logloss.data.binding import MATRIX, matrix_names
 from logloss.data.design import Design
 from logloss.data.rows import Array
-from logloss.data.terms import Category
+from logloss.data.terms import Category, Numbers
 from logloss.errors import DataError, MissingPackage
 from logloss.text import listed, printable
 from logloss.training.model import LogisticModel
@@ -33,7 +33,7 @@ def as_sklearn(model: LogisticModel, classes: Sequence[Any]) -> Any:
         raise DataError("scikit-learn's models have no offset, and this one was trained with one.")
     if len(classes) != 2:
         raise DataError(f"`classes` must be two labels, the positive one last; got {len(classes)}.")
-    if any(isinstance(term, Category) or term.n_lacking for term in model.design.terms):
+    if any(not isinstance(term, Numbers) or term.n_lacking for term in model.design.terms):
         return _pipeline(model, classes)
     return _classifier(
         model, classes, model.intercept, np.array(list(model.coefficients.values())), _names(model.design)

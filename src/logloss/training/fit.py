@@ -25,6 +25,7 @@ from logloss.data.source import Source, as_source, kept_if_small
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import listed, printable
+from logloss.training.additive_fit import additive_model, check_names, shape_choice
 from logloss.training.certificate import Pass
 from logloss.training.firth import find_penalised
 from logloss.training.fit_options import FitOptions
@@ -49,6 +50,8 @@ def fit(
     exclude: Sequence[str] = (),
     categories: Any = None,
     reference: Mapping[str, Any] | None = None,
+    shapes: str | Mapping[str, str] | None = None,
+    pooled: str | Sequence[str] | None = None,
     l2: float = 0.0,
     fit_intercept: bool = True,
     l2_path: bool | int | Sequence[float] | None = None,
@@ -72,7 +75,7 @@ def fit(
     engine: object = None,
     progress: Callable[[Block], None] | None = None,
     on_pass: Callable[[Pass], None] | None = None,
-) -> LogisticModel:
+) -> LogisticModel | Any:
     r"""Fit a logistic regression by minimising the log loss, plus an optional L2 penalty.
 
     The result has a proven bound on its distance from the minimum, in nats per row, except under Firth's penalty.
@@ -257,6 +260,7 @@ def fit(
         interval=interval,
     )
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
+    choice_of_shapes = shape_choice(shapes, pooled)
     is_table = features is not None or isinstance(y_true, str)
     if exclude and features is not None:
         raise DataError("pass `features` or `exclude`, not both.")
@@ -300,6 +304,8 @@ def fit(
                 "Write it to a file, or read it into a table."
             )
         notes = () if features is not None else _unused(source, roles, exclude)
+        if choice_of_shapes is not None:
+            check_names(choice_of_shapes, roles.features)
         source = kept_if_small(source, len(roles.features))
         if roles.cluster and options.covariance == INFORMATION:
             notes = (*notes, f'standard errors take rows as independent (covariance="{INFORMATION}"), not clusters')
@@ -312,10 +318,15 @@ def fit(
                 reference or {},
                 is_chosen=is_chosen,
                 fit_intercept=options.fit_intercept,
+                shapes=choice_of_shapes,
                 progress=progress,
             )
             problem = Problem.of(source, learned, options.l2)
             problem = replace(problem, tolerance=options.tolerance, progress=progress, on_pass=on_pass)
+            if choice_of_shapes is not None:
+                named = offset if isinstance(offset, str) else ""
+                sample = starting_sample(learned.design, learned.columns.sample)
+                return additive_model(problem, learned, sample, options, offset=named, notes=notes)
             start_point = start_of(start, learned.design)
             path = None
             if choice is not None and options.l2_path is not None:

@@ -12,7 +12,10 @@ application to Tweedie location, scale and shape models. Biometrics 73(4), 1071-
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from itertools import pairwise
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -23,11 +26,14 @@ from logloss.data.terms import Category
 from logloss.training.evaluation import PassHistory
 from logloss.training.problem import Problem
 
+if TYPE_CHECKING:
+    from logloss.onepass.summaries.hessian import Hessian
+
 # Between these precisions lie, per row of unit weight; at the upper one a part of a term is out of the model.
 LEAST, MOST = 1e-4, 1e7
 FIRST = 1.0
 # Precisions have been found once no logarithm moves by more, and are updated so many times on one Hessian.
-FOUND, MOST_UPDATES = 0.02, 30
+FOUND, MOST_UPDATES = 0.02, 3
 # Passes on which they are updated; and the expected gain, in nats, below which their Hessian is the last one.
 MOST_PASSES, LITTLE_GAIN = 12, 1e-2
 
@@ -44,11 +50,11 @@ def parts_of(design: Design) -> tuple[Part, ...]:
     """The parts of all shapes and pooled categories."""
     found = []
     for term, span in zip(design.terms, design.spans_of_terms, strict=True):
-        if isinstance(term, Category) and term.reference is None:
+        if isinstance(term, Category) and term.is_pooled:
             found.append(Part(term.column, np.arange(span.start, span.stop)))
         if isinstance(term, Shape):
             stops = span.start + np.cumsum([0, *term.parts])
-            found += [Part(term.column, np.arange(*ends)) for ends in zip(stops[:-1], stops[1:], strict=True)]
+            found += [Part(term.column, np.arange(*ends)) for ends in pairwise(stops)]
     return tuple(found)
 
 
@@ -86,13 +92,15 @@ def with_precisions(
     return problem, at, history
 
 
-def _updated(problem: Problem, parts, hessian, gradient, at, unit) -> Problem:
+def _updated(
+    problem: Problem, parts: Sequence[Part], hessian: Hessian, gradient: Array, at: Array, unit: float
+) -> Problem:
     """The problem with the precisions of the quadratic approximation at a point."""
     free, scale = problem.free, problem.design.scale
     position = np.full(problem.design.width, -1)
     position[free] = np.arange(len(free))
     right = hessian.times(at) - gradient
-    precisions = problem.precisions.copy()
+    precisions = np.zeros(problem.design.width) if problem.precisions is None else problem.precisions.copy()
     for _ in range(MOST_UPDATES):
         problem = replace(problem, precisions=precisions.copy())
         factor = problem.factor_of(hessian)

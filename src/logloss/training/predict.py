@@ -17,6 +17,7 @@ from logloss.data.design import Design
 from logloss.data.keys import missing_of
 from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_index
 from logloss.data.source import ColumnSource, MemorySource, Part, Source, SourceAround, as_source, warn_of_order
+from logloss.data.terms import Category
 from logloss.errors import DataError
 from logloss.onepass.engines.frame_sources import kind_of_frame
 from logloss.text import count, counted, listed, printable, value_text
@@ -188,9 +189,9 @@ class Predictor:
     ) -> Sequence[Column]:
         """Columns by name as the recipe takes them."""
         found = dict(found)
-        for term in self.design.numbers:
-            found[term.column] = found[term.column].as_values().as_numbers()
-            self._check_number(term.column, found[term.column])
+        for name in [term.column for term in self.design.terms if not isinstance(term, Category)]:
+            found[name] = found[name].as_values().as_numbers()
+            self._check_number(name, found[name])
         return self.design.checked(Rows(found, first_row, place), may_lack=missing == "drop")
 
     @staticmethod

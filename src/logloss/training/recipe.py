@@ -15,7 +15,7 @@ from logloss.data.design import Design
 from logloss.data.rows import Array, Column, Roles
 from logloss.data.shapes import Shape, ShapeChoice, knots_of, shape_of, weights_at
 from logloss.data.source import KeptSource, Source
-from logloss.data.terms import Numbers, Term, category_of, coded_column, numbers_of
+from logloss.data.terms import Category, Numbers, Term, category_of, coded_column, numbers_of
 from logloss.errors import DataError
 from logloss.text import count, counted, printable
 from logloss.training.interruptible import COLUMNS, tell_phase
@@ -153,7 +153,7 @@ def design_of(
                 raise DataError(f'"{printable(name)}" has too many levels for a category. Leave it out.')
             category = category_of(name, column.weights, reference.get(name), column.ranks)
             is_pooled = shapes is not None and shapes.pools(name)
-            terms.append(replace(category, reference=None) if is_pooled else category)
+            terms.append(replace(category, is_pooled=True) if is_pooled else category)
         elif name in reference:
             raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
         elif isinstance(column, Range):
@@ -331,7 +331,7 @@ def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]]) -> Bloc
     features = []
     for j, term in enumerate(design.terms):
         own = [rows.features[j] for rows in blocks]
-        if isinstance(term, Numbers):
+        if not isinstance(term, Category):
             features.append(Column(joined([column.values for column in own]), names=own[0].names))
         else:
             features.append(coded_column(term, own, joined))

@@ -8,6 +8,8 @@ of the upper knots         c  weight of each row
 
 from __future__ import annotations
 
+import numpy as np
+
 from logloss.onepass.kernels.compiled import compiled
 
 
@@ -20,7 +22,7 @@ def find_knots(x, k, a, s):
     n_knots = k.shape[0]
     for i in range(x.shape[0]):
         value = x[i]
-        if value != value:
+        if np.isnan(value):
             a[i] = n_knots
             s[i] = 0.0
             continue
