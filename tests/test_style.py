@@ -45,6 +45,7 @@ data.binding
 data.request
 data.source | data.design
 data.terms
+data.shapes
 data.columns
 data.arrow | data.block
 data.checks

@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
+from dataclasses import replace
 
 from logloss.data.binding import no_feature
 from logloss.data.block import Block
-from logloss.data.rows import positive_text
+from logloss.data.rows import Roles, positive_text
 from logloss.data.shapes import KINDS, SMOOTH, ShapeChoice
 from logloss.errors import DataError
 from logloss.text import listed, value_text
@@ -59,12 +60,32 @@ def _names_of(pooled: object) -> tuple[str, ...] | None:
     return names
 
 
-def check_names(choice: ShapeChoice, features: tuple[str, ...]) -> None:
-    """Refuse names of columns that are no features."""
-    for option, names in (("shapes", choice.kinds), ("pooled", choice.pooled or ())):
+def with_choice(choice: ShapeChoice, roles: Roles) -> Roles:
+    """The roles with the pooled columns among the categories; an error for names that are no features."""
+    pooled = choice.pooled or ()
+    for option, names in (("shapes", choice.kinds), ("pooled", pooled)):
         for name in names:
-            if name not in features:
-                raise no_feature(option, name, features)
+            if name not in roles.features:
+                raise no_feature(option, name, roles.features)
+    return replace(roles, categories=tuple(dict.fromkeys((*roles.categories, *pooled))))
+
+
+def check_options(options: FitOptions, start: object) -> None:
+    """Refuse options that only other fits have."""
+    given = {
+        "penalty": options.penalty,
+        "l2_path": options.l2_path,
+        "covariance": options.covariance,
+        "two_way": options.two_way,
+        "interval": options.interval,
+        "start": start,
+    }
+    for name, value in given.items():
+        if value is not None and value is not False:
+            raise DataError(
+                f"`{name}` is not used with `shapes` and `pooled`, whose precisions are chosen from the data and whose "
+                f"intervals are those given these precisions. Leave `{name}` out, or leave out `shapes` and `pooled`."
+            )
 
 
 def additive_model(

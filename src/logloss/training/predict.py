@@ -166,12 +166,18 @@ class Predictor:
         from logloss.onepass.run import rows_in_order
 
         added: list[dict[str, float]] = []
+        strange: dict[str, int] = {}
 
         def add(rows: Rows) -> None:
             table = self.checked(self.found(rows.columns), rows.first_row, rows.place)
-            added.extend(self.design.contributions(self.design.coded(table), self.values, rows.n_rows))
+            coded = self.design.coded(table)
+            for name, n_strange in coded.strange.items():
+                strange[name] = strange.get(name, 0) + n_strange
+            added.extend(self.design.contributions(coded, self.values, rows.n_rows))
 
         rows_in_order(ScoredSource(self.source_of(X), replace(self, has_offset=False, offset="")).read(()), add)
+        for note in notes_on(strange):
+            warnings.warn(note, UserWarning, stacklevel=4)
         return added
 
     def of_columns(self, table: Sequence[Column], n_rows: int, strange: dict[str, int]) -> Array:

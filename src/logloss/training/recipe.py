@@ -149,6 +149,11 @@ def design_of(
         if j in seen.unnamed:
             refuse_identifier(name, column)
         if isinstance(column, Levels):
+            if shapes is not None and name in shapes.kinds:
+                raise DataError(
+                    f'`shapes` must name columns of numbers; "{printable(name)}" is a category. Its levels are pooled '
+                    "with `pooled`."
+                )
             if column.weights is None:
                 raise DataError(f'"{printable(name)}" has too many levels for a category. Leave it out.')
             category = category_of(name, column.weights, reference.get(name), column.ranks)
