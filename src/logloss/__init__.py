@@ -17,6 +17,7 @@ from logloss.version import __version__ as __version__
 for _kind, _file in {
     "measurement": "summary_writing:save_measurement",
     "model": "fitted_file:save_fitted",
+    "additive": "fitted_file:save_fitted",
     "calibration": "fitted_file:save_fitted",
     "comparison": "saved_answer:save_answer",
     "difference": "saved_answer:save_answer",
@@ -65,7 +66,7 @@ if TYPE_CHECKING:
         SeparationWarning,
         SourceNotFound,
     )
-    from logloss.estimators import Calibrator, LogisticRegression, LogisticRegressionCV
+    from logloss.estimators import AdditiveClassifier, Calibrator, LogisticRegression, LogisticRegressionCV
     from logloss.files.load import load
     from logloss.inference.decomposition import Miscalibration
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
@@ -73,6 +74,7 @@ if TYPE_CHECKING:
     from logloss.show.drawings import Drawing, drawing
     from logloss.show.explanation.answer import Explanation
     from logloss.show.explanation.explain import explain
+    from logloss.training.additive_model import AdditiveModel
     from logloss.training.fit import fit
     from logloss.training.model import LogisticModel
     from logloss.training.separation import Separation
@@ -106,9 +108,11 @@ _HOMES = {
     "Estimate": "answers.estimate",
     "fit": "training.fit",
     "LogisticModel": "training.model",
+    "AdditiveModel": "training.additive_model",
     "explain": "show.explanation.explain",
     "Explanation": "show.explanation.answer",
     "LogisticRegression": "estimators",
+    "AdditiveClassifier": "estimators",
     "LogisticRegressionCV": "estimators",
     "LogLossError": "errors",
     "DataError": "errors",
@@ -121,6 +125,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "AdditiveClassifier",
+    "AdditiveModel",
     "Calibration",
     "Calibrator",
     "Comparison",
@@ -163,9 +169,8 @@ __all__ = [
 # `from logloss import *` takes every name at once and must work without scikit-learn; asked for by name, the estimators
 # tell how to install it.
 if find_spec("sklearn") is None:
-    __all__.remove("Calibrator")
-    __all__.remove("LogisticRegression")
-    __all__.remove("LogisticRegressionCV")
+    for _name in ("AdditiveClassifier", "Calibrator", "LogisticRegression", "LogisticRegressionCV"):
+        __all__.remove(_name)
 
 
 def __getattr__(name: str) -> Any:

@@ -98,18 +98,21 @@ class TermEffect:
         return self.table.to_pandas()
 
 
-def effects_of(problem: Problem, at: Array, factor: Factor) -> tuple[TermEffect, ...]:
-    """The effects of all terms at the optimum; factor: of the Hessian of the penalised objective there. One pass."""
+def effects_of(problem: Problem, at: Array, factor: Factor, unit: float) -> tuple[TermEffect, ...]:
+    """The effects of all terms at the optimum; factor: of the Hessian of the penalised objective there. One pass.
+
+    unit: the weight that counts as one row in standard errors and precisions.
+    """
     design = problem.design
     scale = design.scale[problem.free]
     covariance = np.zeros((design.width, design.width))
-    covariance[np.ix_(problem.free, problem.free)] = factor.inverse / scale / scale[:, None]
+    covariance[np.ix_(problem.free, problem.free)] = unit * factor.inverse / scale / scale[:, None]
     terms = [
         (term, j) for term in design.terms for j in (range(len(term.names)) if isinstance(term, Numbers) else (0,))
     ]
     moves = np.array([_without(design, at, term, j) for term, j in terms])
     _, losses = problem.losses(at, np.vstack([np.zeros((1, design.width)), moves]), np.zeros(1))
-    penalty = problem.penalty * design.scale**2
+    penalty = problem.penalty * design.scale**2 / unit
     spans = dict(zip(map(id, design.terms), design.spans_of_terms, strict=True))
     values = at / design.scale
     return tuple(
