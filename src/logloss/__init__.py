@@ -72,7 +72,7 @@ if TYPE_CHECKING:
         SeparationWarning,
         SourceNotFound,
     )
-    from logloss.estimators import Calibrator, LogisticRegression, LogisticRegressionCV
+    from logloss.estimators import AdditiveClassifier, Calibrator, LogisticRegression, LogisticRegressionCV
     from logloss.files.load import load
     from logloss.inference.decomposition import Miscalibration
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
@@ -120,6 +120,7 @@ _HOMES = {
     "explain": "show.explanation.explain",
     "Explanation": "show.explanation.answer",
     "LogisticRegression": "estimators",
+    "AdditiveClassifier": "estimators",
     "LogisticRegressionCV": "estimators",
     "LogLossError": "errors",
     "DataError": "errors",
@@ -132,6 +133,7 @@ _HOMES = {
 }
 
 __all__ = [
+    "AdditiveClassifier",
     "AdditiveModel",
     "Calibration",
     "Calibrator",
@@ -176,9 +178,8 @@ __all__ = [
 # `from logloss import *` takes every name at once and must work without scikit-learn; asked for by name, the estimators
 # tell how to install it.
 if find_spec("sklearn") is None:
-    __all__.remove("Calibrator")
-    __all__.remove("LogisticRegression")
-    __all__.remove("LogisticRegressionCV")
+    for _name in ("AdditiveClassifier", "Calibrator", "LogisticRegression", "LogisticRegressionCV"):
+        __all__.remove(_name)
 
 
 def __getattr__(name: str) -> Any:

@@ -243,13 +243,12 @@ def predict(
     outputs.check(model, calibration, *files)
 
     from logloss.calibration import Calibration
-    from logloss.files.load import load_as
+    from logloss.files.load import load_as, load_model
     from logloss.files.storage import replacing
-    from logloss.training.model import LogisticModel
     from logloss.training.predict import ScoredSource, notes_on_lacking
     from logloss.training.written_predictions import mapping_of, write_predictions
 
-    predictor = load_as(LogisticModel, model).predictor
+    predictor = load_model(model).predictor
     mapped = mapping_of(None if calibration is None else load_as(Calibration, calibration), negatives_kept)
     table = outputs.opened(files, no_header=no_header)
     scored = ScoredSource(table, predictor, predictor.answer_to(missing))

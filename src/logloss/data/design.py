@@ -38,11 +38,13 @@ class Design:
 
     Coefficients lie in one vector: the intercept, all numbers, then all levels of each category, then those of each
     shape; those of references stay 0 and `free` leaves them out. `fit_intercept`: whether there is an intercept;
-    without one its place in the vector stays 0, and the centre of all numbers is 0.
+    without one its place in the vector stays 0, and the centre of all numbers is 0. `is_nameless`: whether each column
+    was one of an array, which had no names.
     """
 
     terms: tuple[Term, ...]
     fit_intercept: bool = True
+    is_nameless: bool = False
 
     @cached_property
     def numbers(self) -> tuple[Numbers, ...]:

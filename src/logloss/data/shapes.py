@@ -7,7 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 
 from logloss.data.rows import Array
-from logloss.text import value_text
+from logloss.data.values import Matrix
+from logloss.errors import DataError
+from logloss.text import printable, value_text
 
 # What becomes of a column of numbers: a curve, a straight line, a curve that ends where it begins.
 SMOOTH, LINEAR, CYCLIC = "smooth", "linear", "cyclic"
@@ -30,7 +32,7 @@ class Shape:
     column: str
     kind: str
     knots: Array
-    basis: Array
+    basis: Matrix
     weights: Array
     parts: tuple[int, ...]
 
@@ -83,11 +85,13 @@ class Shape:
 @dataclass(frozen=True, slots=True)
 class ShapeChoice:
     """What becomes of each column. kinds: by name; other: of columns of numbers that are not named; None: a line
-    without a penalty. pooled: names of categories whose levels are pooled; None: all."""
+    without a penalty. pooled: names of categories whose levels are pooled; None: all. is_nameless: whether columns are
+    those of an array, which have no names."""
 
     kinds: dict[str, str]
     other: str | None = SMOOTH
     pooled: tuple[str, ...] | None = None
+    is_nameless: bool = False
 
     def kind_of(self, name: str) -> str | None:
         """The kind of a column of numbers."""
@@ -96,6 +100,27 @@ class ShapeChoice:
     def pools(self, name: str) -> bool:
         """Whether the levels of a category are pooled."""
         return self.pooled is None or name in self.pooled
+
+    def check_numbers(self, name: str) -> None:
+        """Refuse to pool a column that holds numbers."""
+        if name in (self.pooled or ()):
+            raise DataError(
+                f'`pooled` must name categories; "{printable(name)}" holds numbers. Where these are codes, name it in '
+                f'`categories`, too: categories=["{printable(name)}"].'
+            )
+
+    def check_category(self, name: str, *, has_reference: bool) -> None:
+        """Refuse a shape of levels, and a reference of those that are pooled."""
+        if name in self.kinds:
+            raise DataError(
+                f'`shapes` must name columns of numbers; "{printable(name)}" is a category. Leave it out: '
+                f'pooled=["{printable(name)}"] shrinks its levels towards their mean.'
+            )
+        if has_reference and self.pools(name):
+            raise DataError(
+                f'the levels of "{printable(name)}" are pooled: each is compared with their mean, and none is the '
+                "reference. Leave it out of `reference`, or name those to pool in `pooled`."
+            )
 
 
 def weights_at(knots: Array, values: Array, weights: Array, *, lacks: bool) -> Array:
@@ -127,8 +152,11 @@ def knots_of(values: Array, weights: Array, low: float, high: float, most: int =
 
 def shape_of(column: str, kind: str, knots: Array, weights: Array, *, lacks: bool) -> Shape:
     """The term of a column. weights: of the rows at each knot, and at nothing where it `lacks`, shape (n_places,)."""
-    curves = _straight(knots) if kind == LINEAR else _bent(knots, is_cyclic=kind == CYCLIC)
     of_knots = weights[: len(knots)]
+    curves: list[Array] = []
+    # A column that never holds a value has nothing but the coefficient of a missing one.
+    if of_knots.any():
+        curves = _straight(knots) if kind == LINEAR else _bent(knots, is_cyclic=kind == CYCLIC)
     curves = [own - np.average(own, axis=0, weights=of_knots) for own in curves if own.shape[1]]
     parts = [own.shape[1] for own in curves]
     basis = np.hstack([np.zeros((len(knots), 0)), *curves])

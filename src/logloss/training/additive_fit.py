@@ -6,22 +6,30 @@ import math
 from collections.abc import Iterable, Mapping
 from dataclasses import replace
 
-from logloss.data.binding import no_feature
+import numpy as np
+
+from logloss.data.binding import matrix_names, no_feature
 from logloss.data.block import Block
-from logloss.data.rows import Roles, positive_text
+from logloss.data.design import TOUCHING, Design
+from logloss.data.rows import Array, Column, Roles, positive_text
 from logloss.data.shapes import KINDS, SMOOTH, ShapeChoice
+from logloss.data.source import KeptSource, MemorySource, Source
+from logloss.data.terms import Category, Numbers
 from logloss.errors import DataError
-from logloss.text import listed, value_text
+from logloss.text import listed, printable, value_text
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.certificate import Certificate
 from logloss.training.evaluation import PassHistory
 from logloss.training.fit_options import FitOptions
-from logloss.training.fitted import classes_of, warn_unless_certified
+from logloss.training.fitted import NO_LEAVE_ONE_OUT, classes_of, warn_unless_certified
 from logloss.training.leave_one_out import out_of_sample_of
-from logloss.training.optimum import find_optimum
+from logloss.training.optimum import Optimum, find_optimum
 from logloss.training.precisions import with_precisions
 from logloss.training.problem import LimitReached, Problem
+from logloss.training.profile import PROFILE
 from logloss.training.recipe import Learned
+from logloss.training.separation import find_directions
+from logloss.training.standard_errors import INFORMATION
 from logloss.training.term_effects import effects_of
 
 AUTO = "auto"
@@ -60,32 +68,54 @@ def _names_of(pooled: object) -> tuple[str, ...] | None:
     return names
 
 
-def with_choice(choice: ShapeChoice, roles: Roles) -> Roles:
-    """The roles with the pooled columns among the categories; an error for names that are no features."""
-    pooled = choice.pooled or ()
-    for option, names in (("shapes", choice.kinds), ("pooled", pooled)):
+def check_names(choice: ShapeChoice, features: tuple[str, ...]) -> None:
+    """Refuse names of columns that are no features."""
+    for option, names in (("shapes", choice.kinds), ("pooled", choice.pooled or ())):
         for name in names:
-            if name not in roles.features:
-                raise no_feature(option, name, roles.features)
-    return replace(roles, categories=tuple(dict.fromkeys((*roles.categories, *pooled))))
+            if name not in features:
+                raise no_feature(option, name, features)
 
 
-def check_options(options: FitOptions, start: object) -> None:
-    """Refuse options that only other fits have."""
-    given = {
-        "penalty": options.penalty,
-        "l2_path": options.l2_path,
-        "covariance": options.covariance,
-        "two_way": options.two_way,
-        "interval": options.interval,
-        "start": start,
+def check_without(options: FitOptions, *, start: object, cluster: object) -> None:
+    """Refuse options that mean nothing where precisions are chosen."""
+    chosen = 'precisions are chosen from the data; shapes={"x": "linear"} has a straight line with such a penalty'
+    posterior = "standard errors and intervals are those of the posterior distribution given the precisions"
+    refused = {
+        "l2": (options.l2 != 0, chosen),
+        "l2_path": (options.l2_path is not None, chosen),
+        "penalty": (options.penalty is not None, "the terms have penalties of their own, whose precisions are chosen"),
+        "covariance": (
+            options.covariance not in (None, INFORMATION),
+            f'{posterior}; only covariance="{INFORMATION}", weights as numbers of rows, has a meaning',
+        ),
+        "two_way": (options.two_way, posterior),
+        "interval": (options.interval == PROFILE, posterior),
+        "cluster": (cluster is not None, f"rows are taken as independent, and {posterior}"),
+        "start": (start is not None, "the fit begins at the base rate"),
     }
-    for name, value in given.items():
-        if value is not None and value is not False:
-            raise DataError(
-                f"`{name}` is not used with `shapes` and `pooled`, whose precisions are chosen from the data and whose "
-                f"intervals are those given these precisions. Leave `{name}` out, or leave out `shapes` and `pooled`."
-            )
+    for name, (is_given, why) in refused.items():
+        if is_given:
+            raise DataError(f"a fit with `shapes` or `pooled` does not take `{name}`: {why}. Leave `{name}` out.")
+
+
+def columns_apart(source: Source, roles: Roles, choice: ShapeChoice) -> tuple[Source, Roles, ShapeChoice]:
+    """The same with each column of a matrix a column by itself, whose shape is its own."""
+    columns = dict(getattr(source, "columns", {}))
+    matrices = {name: columns[name] for name in roles.features if name in columns and columns[name].is_matrix}
+    if not matrices:
+        return source, roles, choice
+    features: list[str] = []
+    is_nameless = False
+    for name in roles.features:
+        if name not in matrices:
+            features.append(name)
+            continue
+        matrix = columns.pop(name)
+        is_nameless = matrix.names == matrix_names(len(matrix.names))
+        columns |= {own: Column(matrix.values[:, j]) for j, own in enumerate(matrix.names)}
+        features += matrix.names
+    roles = replace(roles, features=tuple(features))
+    return MemorySource(columns, source.name, notes=source.notes), roles, replace(choice, is_nameless=is_nameless)
 
 
 def additive_model(
@@ -98,20 +128,30 @@ def additive_model(
     notes: tuple[str, ...],
 ) -> AdditiveModel:
     """The model of a problem whose design has shapes or pooled levels."""
-    problem, at, history = with_precisions(problem, PassHistory.empty(problem), learned.effective_rows)
+    # As elsewhere weights are numbers of rows where that is asked for; else only their ratios count.
+    n_effective = problem.sum_weight if options.covariance == INFORMATION else learned.effective_rows
+    problem, at, history = with_precisions(problem, PassHistory.empty(problem), n_effective)
     optimum = find_optimum(problem, at, history, len(history.passes) + options.max_passes)
+    if not math.isfinite(optimum.bound):
+        _refuse_separated(problem, now=optimum.evaluation.coefficients)
     now, design = optimum.evaluation, problem.design
     last = problem.as_pass(now.coefficients, now.total_loss, optimum.bound)
     warn_unless_certified(optimum)
+    if optimum.rank.n_dependent:
+        notes = (
+            *notes,
+            f"linearly dependent columns: {_dependent(optimum)}; of all effects that predict the same these are the "
+            "smallest",
+        )
     out_of_sample = None
     if options.leave_one_out:
         try:
             out_of_sample = out_of_sample_of(optimum, learned, sample)
         except LimitReached:
-            out_of_sample = None
+            notes = (*notes, NO_LEAVE_ONE_OUT)
     return AdditiveModel(
         intercept=last.intercept,
-        terms=effects_of(problem, now.coefficients, optimum.information),
+        terms=effects_of(problem, now.coefficients, optimum.information, problem.sum_weight / n_effective),
         log_loss=last.log_loss,
         certificate=Certificate(last.bound, math.isfinite(optimum.bound)),
         passes=optimum.passes,
@@ -132,3 +172,62 @@ def additive_model(
         source=problem.source.name,
         notes=(*problem.source.notes, *notes),
     )
+
+
+def _refuse_separated(problem: Problem, now: Array) -> None:
+    """Refuse classes that terms without a penalty separate: there the objective has no minimum.
+
+    Along any other direction the penalty grows without end, so that no other terms need to be looked at.
+    """
+    design = problem.design
+    free_terms = [
+        (term, span)
+        for term, span in zip(design.terms, design.spans_of_terms, strict=True)
+        if isinstance(term, Numbers) or (isinstance(term, Category) and not term.is_pooled)
+    ]
+    if not free_terms:
+        return
+    own = Design(tuple(term for term, _ in free_terms), design.fit_intercept)
+    roles = replace(problem.roles, features=own.columns)
+    # Blocks that are kept hold all columns.
+    source = problem.source.source if isinstance(problem.source, KeptSource) else problem.source
+    alone = replace(problem, source=source, design=own, roles=roles, free=own.free, precisions=None, rows=None)
+    at = np.zeros(own.width)
+    at[0] = now[0]
+    for (_, span), place in zip(free_terms, own.spans_of_terms, strict=True):
+        at[place] = now[span]
+    found = find_directions(alone, at)
+    if not found.directions:
+        return
+    is_along = np.abs(found.directions[0][own.places]) > TOUCHING
+    names = [name for name, is_off in zip(own.names, is_along, strict=True) if is_off]
+    column = next(
+        term.column if isinstance(term, Category) else name
+        for term, _ in free_terms
+        for name in term.coefficient_names
+        if name in names
+    )
+    way_out = f'shapes={{"{printable(column)}": "linear"}}'
+    if column in [term.column for term in own.categories]:
+        way_out = f'with "{printable(column)}" in `pooled`'
+    raise DataError(
+        f"the classes are separated by {listed([printable(name) for name in names])}, which has no penalty: the log "
+        f"loss has no minimum. Give it one, {way_out}, or leave it out."
+    )
+
+
+def _dependent(optimum: Optimum) -> str:
+    """The columns that depend on each other, as a note names them."""
+    design, null = optimum.problem.design, optimum.rank.null
+    sizes = np.zeros(design.width)
+    if null is not None:
+        sizes[optimum.problem.free] = np.abs(null).max(axis=1)
+    is_part = sizes > TOUCHING * sizes.max()
+    names: list[str] = []
+    for term, span in zip(design.terms, design.spans_of_terms, strict=True):
+        if isinstance(term, Numbers):
+            named = zip(term.coefficient_names, is_part[span].tolist(), strict=True)
+            names += [name for name, is_own in named if is_own]
+        elif is_part[span].any():
+            names.append(term.column)
+    return listed([printable(name) for name in names])

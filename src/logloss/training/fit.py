@@ -25,7 +25,7 @@ from logloss.data.source import Source, as_source, kept_if_small
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import listed, printable
-from logloss.training.additive_fit import additive_model, check_options, shape_choice, with_choice
+from logloss.training.additive_fit import additive_model, check_names, check_without, columns_apart, shape_choice
 from logloss.training.certificate import Pass
 from logloss.training.firth import find_penalised
 from logloss.training.fit_options import FitOptions
@@ -102,17 +102,19 @@ def fit(
     reference : dict of name to level, optional
         The level of a category that has no coefficient; the first one in order if left out.
     shapes : "auto", or dict of name to {"smooth", "linear", "cyclic"}, optional
-        Fit an additive model (GAM) instead: each column of numbers contributes a function of its own to the log-odds.
-        "smooth": a curve, linear between up to 66 knots; "linear": a straight line; "cyclic": a curve that ends where
-        it begins, such as of the hour of the day. "auto": all columns of numbers are smooth, as are those that a dict
-        does not name. Beyond the outermost knots, the range of training, a curve is constant. Each term has a penalty,
-        whose precisions are chosen from the data; a missing value has an effect of its own with missing="indicator".
-        Categories are pooled. Not with `penalty`, `l2_path`, `covariance`, `two_way`, `interval` or `start`; `l2` is
-        for coefficients without a precision of their own. docs/shapes.md.
+        Fit an additive model (GAM) instead: each column of numbers adds a function of its own to the log-odds.
+        "smooth": a curve, linear between up to 66 knots at quantiles of the rows and of the distinct values (each
+        value, where so few occur); "linear": a straight line; "cyclic": a curve that ends where it begins, as over the
+        hours of a day. "auto": all columns of numbers are smooth; so are those that a dict does not name. Each term has
+        a penalty, whose precisions are chosen from the data. Below the least and above the greatest value of
+        training a curve is constant; a missing value has an effect of its own, with missing="indicator". Columns of an
+        array are called x0, x1, …, a single one x. docs/shapes.md.
     pooled : name or list of names, optional
         Categories whose levels are partially pooled (random effects): each level has an effect, shrunk towards the
-        average of the column the more, the fewer rows it has and the less levels differ. Columns of numbers among them
-        are codes. If left out with `shapes`, all categories. A level that training did not see has the average effect.
+        average of the column the more, the fewer rows it has and the less levels differ. With `shapes` all categories,
+        if left out. Without `shapes` numbers and other categories have coefficients as usual, without a penalty. A
+        level that training did not see has the average effect. With `shapes` or `pooled` there is no `l2`, `l2_path`,
+        `penalty`, `cluster`, `two_way` or `start`.
     l2 : float ≥ 0
         Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none. The intercept is never penalised.
     fit_intercept : bool
@@ -153,7 +155,9 @@ def fit(
         residuals are divided by the root of 1 − leverage, and by 1 − leverage. With `cluster`, the sandwich of
         clusters: "CR1", times G / (G − 1), as Stata's `vce(cluster)`; "CR2", Bell and McCaffrey's, with their degrees
         of freedom; "CV3", the jackknife that leaves out one cluster at a time. Not used with `l2`. If left out,
-        "CV3" where `cluster` is given, "HC3" where `sample_weight` is, else "information".
+        "CV3" where `cluster` is given, "HC3" where `sample_weight` is, else "information". With `shapes` or `pooled`
+        standard errors are those of the posterior distribution, given how much each part is held back; "information"
+        takes `sample_weight` as numbers of rows there, too, and otherwise only the ratios of weights count.
     two_way : bool
         With two columns in `cluster`: rows depend on each other where they share the value of either, not only of both
         (CR1 of either column, added up, less CR1 of their combinations).
@@ -185,9 +189,9 @@ def fit(
 
     Returns
     -------
-    LogisticModel
-        Coefficients, standard errors, log loss and certificate; `predict_proba` predicts, `measure` evaluates, `save`
-        writes it. With `shapes` or `pooled` an AdditiveModel: effects of the terms instead of coefficients.
+    LogisticModel or, with `shapes` or `pooled`, AdditiveModel
+        Coefficients or effects, standard errors, log loss and certificate; `predict_proba` predicts, `measure`
+        evaluates, `save` writes it.
 
     Raises
     ------
@@ -229,7 +233,8 @@ def fit(
     starting sample                20 steps on each of its nested subsamples, or 25 on every eighth row; no walk
     starting point                 8 passes, or `max_passes`, and 1 walk; only where a column has outliers
     passes                         `max_passes`, line searches included; once, up to 4 walks more that determine
-                                   which columns are linearly dependent
+                                   which columns are linearly dependent; before them, with `shapes` or `pooled`, up
+                                   to 12 that choose how much each part is held back
     separation                     1,000 walks; 2 · 10^10 iterations of linear programs times values, a minute or two
     passes over rows not separated what is left of `max_passes`, at least 1
     profile likelihood             1,000 walks, with interval="profile"
@@ -277,7 +282,7 @@ def fit(
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     choice_of_shapes = shape_choice(shapes, pooled)
     if choice_of_shapes is not None:
-        check_options(options, start)
+        check_without(options, start=start, cluster=cluster)
     is_table = features is not None or isinstance(y_true, str)
     if exclude and features is not None:
         raise DataError("pass `features` or `exclude`, not both.")
@@ -322,9 +327,8 @@ def fit(
             )
         notes = () if features is not None else _unused(source, roles, exclude)
         if choice_of_shapes is not None:
-            roles = with_choice(choice_of_shapes, roles)
-            if roles.cluster:
-                notes = (*notes, "intervals of the effects take rows as independent, not clusters")
+            source, roles, choice_of_shapes = columns_apart(source, roles, choice_of_shapes)
+            check_names(choice_of_shapes, roles.features)
         source = kept_if_small(source, len(roles.features))
         if roles.cluster and options.covariance == INFORMATION:
             notes = (*notes, f'standard errors take rows as independent (covariance="{INFORMATION}"), not clusters')
@@ -345,6 +349,7 @@ def fit(
             if choice_of_shapes is not None:
                 named = offset if isinstance(offset, str) else ""
                 sample = starting_sample(learned.design, learned.columns.sample)
+                notes = (*notes, *_lost_orders(source, learned.design, reference or {}))
                 return additive_model(problem, learned, sample, options, offset=named, notes=notes)
             start_point = start_of(start, learned.design)
             path = None

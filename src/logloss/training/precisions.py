@@ -112,7 +112,7 @@ def _updated(
             old = precisions[part.places[0]]
             size = float(values[own] @ values[own])
             left = max(len(own) - old * float(variances[own].sum()), 1e-12 * len(own))
-            new = min(max(left / max(size, 1e-300), LEAST * unit), MOST * unit)
+            new = min(max(unit * left / max(size, 1e-300), LEAST * unit), MOST * unit)
             precisions[part.places] = new
             most = max(most, abs(math.log(new / old)))
         if most <= FOUND:

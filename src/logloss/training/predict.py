@@ -128,7 +128,8 @@ class Predictor:
     @property
     def is_nameless(self) -> bool:
         """Whether training read a matrix whose columns had no names."""
-        return MATRIX in self.design.columns and self.design.read == matrix_names(len(self.design.read))
+        is_unnamed = MATRIX in self.design.columns and self.design.read == matrix_names(len(self.design.read))
+        return self.design.is_nameless or is_unnamed
 
     def _by_place(self, X: Any) -> dict[str, Column]:
         """Columns of an array, by where they stand."""

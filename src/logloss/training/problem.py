@@ -127,6 +127,11 @@ class Problem:
         return bool((self.penalty[1:] > 0).any())
 
     @cached_property
+    def is_fully_penalised(self) -> bool:
+        """Whether each coefficient but the intercept is held back: only then is there a duality gap."""
+        return self.is_penalised and bool((self.penalty[self.free[int(self.fit_intercept) :]] > 0).all())
+
+    @cached_property
     def is_expensive(self) -> bool:
         """Whether passes cost so much that steps may be rougher: never where outliers need every digit."""
         return self.n_rows * self.design.width**2 >= EXPENSIVE_PASS and not self.design.has_outliers
@@ -145,10 +150,11 @@ class Problem:
 
     @cached_property
     def groups(self) -> CoefficientGroups:
-        """The free coefficients by their number: numbers, each by itself, and the levels of each category."""
+        """The free coefficients by their number: those of numbers and shapes, each by itself, and of each category."""
         position = {int(place): j for j, place in enumerate(self.free)}
         spans = [[position[k] for k in range(s.start, s.stop) if k in position] for s in self.design.spans]
-        dense = [position[k] for k in range(1 + self.design.n_dense) if k in position]
+        of_shapes = range(1 + self.design.n_dense + self.design.n_levels, self.design.width)
+        dense = [position[k] for k in (*range(1 + self.design.n_dense), *of_shapes) if k in position]
         return np.array(dense, dtype=int), [np.array(span, dtype=int) for span in spans]
 
     def full_vector(self, values: Array) -> Array:

@@ -13,9 +13,9 @@ from logloss.data.binding import no_feature
 from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array, Column, Roles
-from logloss.data.shapes import Shape, ShapeChoice, knots_of, shape_of, weights_at
+from logloss.data.shapes import LINEAR, Shape, ShapeChoice, knots_of, shape_of, weights_at
 from logloss.data.source import KeptSource, Source
-from logloss.data.terms import Category, Numbers, Term, category_of, coded_column, numbers_of
+from logloss.data.terms import LARGEST_SPREAD, Category, Numbers, Term, category_of, coded_column, numbers_of
 from logloss.errors import DataError
 from logloss.text import count, counted, printable
 from logloss.training.interruptible import COLUMNS, tell_phase
@@ -149,26 +149,25 @@ def design_of(
         if j in seen.unnamed:
             refuse_identifier(name, column)
         if isinstance(column, Levels):
-            if shapes is not None and name in shapes.kinds:
-                raise DataError(
-                    f'`shapes` must name columns of numbers; "{printable(name)}" is a category. Its levels are pooled '
-                    "with `pooled`."
-                )
             if column.weights is None:
                 raise DataError(f'"{printable(name)}" has too many levels for a category. Leave it out.')
             category = category_of(name, column.weights, reference.get(name), column.ranks)
             is_pooled = shapes is not None and shapes.pools(name)
+            if shapes is not None:
+                shapes.check_category(name, has_reference=name in reference)
             terms.append(replace(category, is_pooled=True) if is_pooled else category)
         elif name in reference:
             raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
         elif isinstance(column, Range):
             values = [rows.features[j].values for rows in sample]
+            if shapes is not None:
+                shapes.check_numbers(name)
             kind = None if shapes is None else shapes.kind_of(name)
             if kind is not None:
                 terms.append(_shape_of(name, kind, column, seen, j))
                 continue
             terms.append(_term_of_numbers(name, column, values, fit_intercept=fit_intercept))
-    design = Design(tuple(terms), fit_intercept)
+    design = Design(tuple(terms), fit_intercept, shapes is not None and shapes.is_nameless)
     if not len(design.free):
         raise DataError(
             "without an intercept a fit needs a feature: a column of numbers, or a category with two levels or more. "
@@ -180,9 +179,24 @@ def design_of(
         of = "" if widest is None else f' ("{printable(widest.column)}" alone {count(len(widest.levels))} levels)'
         raise DataError(
             f"a fit can have at most {count(MOST_COEFFICIENTS)} coefficients, as its Hessian is held in memory; these "
-            f"columns have {count(design.width)}{of}. Leave out columns, or pool rare levels."
+            f"columns have {count(design.width)}{of}. {_what_would_fit(design)}"
         )
     return design
+
+
+def _what_would_fit(design: Design) -> str:
+    """How a design of too many coefficients gets fewer."""
+    curves = sorted((sum(term.parts) for term in design.shapes if term.kind != LINEAR), reverse=True)
+    # A line has one coefficient.
+    n_left = design.width - np.cumsum([size - 1 for size in curves])
+    if not curves or n_left[-1] > MOST_COEFFICIENTS:
+        return "Leave out columns, or merge rare levels."
+    n_lines = int(np.argmax(n_left <= MOST_COEFFICIENTS)) + 1
+    widest = max((term for term in design.shapes if term.kind != LINEAR), key=lambda term: sum(term.parts))
+    return (
+        f"With {counted(n_lines, 'column')} as straight lines they fit: "
+        f'shapes={{"{printable(widest.column)}": "{LINEAR}", …}}. Or leave out columns.'
+    )
 
 
 def _term_of_numbers(name: str, column: Range, values: Sequence[Array], *, fit_intercept: bool) -> Numbers:
@@ -205,7 +219,16 @@ def _shape_of(name: str, kind: str, column: Range, seen: ColumnSummary, j: int) 
     values = np.concatenate([each.features[j].values for each in rows]).astype(np.float64)
     weights = np.concatenate([mass_of(each) for each in rows])
     is_there = ~np.isnan(values)
-    knots = knots_of(values[is_there], weights[is_there], float(column.lows[0]), float(column.highs[0]))
+    # Where no row holds a value, any knot will do.
+    low, high = (float(column.lows[0]), float(column.highs[0])) if column.weights[0] > 0 else (0.0, 0.0)
+    with np.errstate(over="ignore"):
+        spread = np.float64(high) - low
+    if spread > 0 and not 1 / LARGEST_SPREAD <= spread <= LARGEST_SPREAD:
+        raise DataError(
+            f'the values of "{printable(name)}" must differ by 1e-100 to 1e100 at most; they lie between {low:.3g} and '
+            f"{high:.3g}. Change their unit, or mark codes as missing."
+        )
+    knots = knots_of(values[is_there], weights[is_there], low, high)
     lacks = bool(column.n_lacking[0] > 0)
     return shape_of(name, kind, knots, weights_at(knots, values, weights, lacks=lacks), lacks=lacks)
 

@@ -146,18 +146,21 @@ class TermEffect:
         return html
 
 
-def effects_of(problem: Problem, at: Array, factor: Factor) -> tuple[TermEffect, ...]:
-    """The effects of all terms at the optimum; factor: of the Hessian of the penalised objective there. One pass."""
+def effects_of(problem: Problem, at: Array, factor: Factor, unit: float) -> tuple[TermEffect, ...]:
+    """The effects of all terms at the optimum; factor: of the Hessian of the penalised objective there. One pass.
+
+    unit: the weight that counts as one row in standard errors and precisions.
+    """
     design = problem.design
     scale = design.scale[problem.free]
     covariance = np.zeros((design.width, design.width))
-    covariance[np.ix_(problem.free, problem.free)] = factor.inverse / scale / scale[:, None]
+    covariance[np.ix_(problem.free, problem.free)] = unit * factor.inverse / scale / scale[:, None]
     terms = [
         (term, j) for term in design.terms for j in (range(len(term.names)) if isinstance(term, Numbers) else (0,))
     ]
     moves = np.array([_without(design, at, term, j) for term, j in terms])
     _, losses = problem.losses(at, np.vstack([np.zeros((1, design.width)), moves]), np.zeros(1))
-    penalty = problem.penalty * design.scale**2
+    penalty = problem.penalty * design.scale**2 / unit
     spans = dict(zip(map(id, design.terms), design.spans_of_terms, strict=True))
     values = at / design.scale
     return tuple(
@@ -200,19 +203,13 @@ def _effect(
     loss_without: float,
 ) -> TermEffect:
     """One term. values, covariance, penalty: of the coefficients in the user's units."""
-    own, at = np.arange(span.start, span.stop), tuple[Value, ...]()
+    at, own, basis = places_of(design, term, j, span)
     if isinstance(term, Numbers):
-        own = np.array([own[j], *_place_of_missing(design, int(own[j]))])
-        column, kind = term.names[j], NUMBER
-        at, basis = _places_of_number(term, j)
-        weights = np.full(len(at), math.nan)
+        column, kind, weights = term.names[j], NUMBER, np.full(len(at), math.nan)
     elif isinstance(term, Category):
-        column, kind = term.column, POOLED if term.is_pooled else LEVELS
-        at, weights = term.levels, np.array(term.weights)
-        basis = np.eye(len(at)) - weights / weights.sum()
+        column, kind, weights = term.column, POOLED if term.is_pooled else LEVELS, np.array(term.weights)
     else:
-        column, kind, basis, weights = term.column, term.kind, term.basis, term.weights
-        at = (*term.knots.tolist(), *([None] if term.may_lack else []))
+        column, kind, weights = term.column, term.kind, term.weights
     variances = covariance[np.ix_(own, own)]
     parts = np.split(penalty[own], np.cumsum(term.parts)[:-1]) if isinstance(term, Shape) else [penalty[own]]
     return TermEffect(
@@ -228,16 +225,26 @@ def _effect(
     )
 
 
-def _places_of_number(term: Numbers, j: int) -> tuple[tuple[Value, ...], Array]:
-    """(Its least value, mean and greatest value, and a missing one; the effect there of each coefficient)."""
-    means, centre = term.centre if term.means is None else term.means, float(term.centre[j])
-    mean = float(means[j])
+def places_of(
+    design: Design, term: Numbers | Category | Shape, j: int, span: slice
+) -> tuple[tuple[Value, ...], Array, Array]:
+    """(The places of a term, where its coefficients lie, the effect of each coefficient at each place).
+
+    j: the number of the column, of numbers; span: where the coefficients of the term lie.
+    """
+    own = np.arange(span.start, span.stop)
+    if isinstance(term, Shape):
+        return (*term.knots.tolist(), *([None] if term.may_lack else [])), own, term.basis
+    if isinstance(term, Category):
+        weights = np.array(term.weights)
+        return term.levels, own, np.eye(len(weights)) - weights / weights.sum()
+    centre, lacking = float(term.centre[j]), _place_of_missing(design, span.start + j)
+    mean = centre if term.means is None else float(term.means[j])
     low, high = (mean if ends is None else float(ends[j]) for ends in (term.lows, term.highs))
     at = sorted({low, mean, high})
-    slopes = np.array(at)[:, None] - mean
-    if not (term.lacks and term.lacks[j]):
-        return tuple(at), slopes
+    own = np.array([span.start + j, *lacking])
+    basis = np.zeros((len(at) + len(lacking), len(own)))
+    basis[: len(at), 0] = np.array(at) - mean
     # What is missing is at the centre, with a coefficient of its own.
-    basis = np.zeros((len(at) + 1, 2))
-    basis[:-1, 0], basis[-1] = slopes[:, 0], (centre - mean, 1.0)
-    return (*at, None), basis
+    basis[len(at) :] = (centre - mean, 1.0)[: len(own)]
+    return (*at, *([None] if lacking else [])), own, basis
