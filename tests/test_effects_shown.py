@@ -225,8 +225,8 @@ def test_all_terms_are_drawn_on_one_scale_the_most_important_first(model):
     shown = panels_of(model)
     assert list(shown) == drawing.table("panels")["column"]
     assert len({ax.get_ylim() for ax in shown.values()}) == 1
-    line = max(shown["x"].lines, key=lambda line: len(line.get_xdata()))
     term = model.shapes["x"]
+    (line,) = [line for line in shown["x"].lines if len(line.get_xdata()) == len(term.at)]
     assert line.get_ydata().tolist() == term.effect.tolist()
     # The zero line.
     assert any(set(line.get_ydata()) == {0} for line in shown["x"].lines)
@@ -303,8 +303,9 @@ def test_a_missing_value_stands_beside_the_curve(model):
 
 def test_ticks_at_the_bottom_are_the_shares_of_the_rows(model):
     term, ax = model.shapes["gain"], model.plot("gain")
-    (rug,) = [each for each in ax.collections if len(each.get_paths()) > 2]
-    heights = np.array([np.ptp(path.vertices[:, 1]) for path in rug.get_paths()])
+    (rug,) = [line.get_xydata() for line in ax.lines if np.isnan(line.get_ydata()).any()]
+    heights = np.diff(rug[:, 1])[::3]
+    assert rug[::3, 0].tolist() == [x for x, weight in zip(term.at, term.weights, strict=True) if weight > 0]
     shares = term.weights[term.weights > 0] / term.weights.max()
     assert heights / heights.max() == pytest.approx(np.maximum(shares, LEAST_TICK))
 
@@ -388,7 +389,7 @@ def test_names_from_data_are_only_ever_text_on_the_page(table):
 
 
 def test_a_page_of_many_terms_has_pictures_of_the_first(table, monkeypatch):
-    monkeypatch.setattr(report, "MOST_PANELS", 2)
+    monkeypatch.setattr(report, "N_PICTURES", 2)
     model = logloss.fit(table.drop(columns="age"), "y", shapes="auto", leave_one_out=False)
     found = read(model.to_html())
     assert found.tags.count("svg") == 3

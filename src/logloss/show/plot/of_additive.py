@@ -114,7 +114,9 @@ def _rug(ax: Axes, drawing: Drawing, x: Array, shares: Array) -> None:
     if has_rows.any():
         low, high = drawing.figures["y_low"], drawing.figures["y_high"]
         heights = (high - low) * RUG * np.maximum(shares[has_rows] / shares[has_rows].max(), LEAST_TICK)
-        ax.vlines(x[has_rows], low, low + heights, color=muted(ax), linewidth=0.7, zorder=1)
+        # One line with gaps: in a page it is one path.
+        ticks = np.column_stack([np.full(len(heights), low), low + heights, np.full(len(heights), math.nan)])
+        ax.plot(np.repeat(x[has_rows], 3), ticks.ravel(), color=muted(ax), linewidth=0.7, zorder=1)
 
 
 def _beyond(drawing: Drawing, effect: Array) -> Iterator[tuple[Array, float, str]]:
