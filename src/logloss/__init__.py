@@ -26,7 +26,7 @@ for _kind, _file in {
     register(
         _kind,
         text=f"logloss.show.words.of_{_kind}:text_of",
-        notebook="logloss.show.report.of_model:short_html" if _kind == "model" else "logloss.show.report:short_html",
+        notebook=f"logloss.show.report{f'.of_{_kind}' if _kind in ('model', 'additive') else ''}:short_html",
         plot="logloss.show.plot:plot",
         page="logloss.show.report:to_html",
         save=f"logloss.files.{_file}",
@@ -34,6 +34,12 @@ for _kind, _file in {
         cross_fit="logloss.estimators:cross_fitted",
     )
 register("table", notebook="logloss.show.page:short_table")
+register(
+    "term",
+    text="logloss.show.words.of_additive:term_text",
+    notebook="logloss.show.report.of_additive:term_html",
+    plot="logloss.show.plot:plot_term",
+)
 register(
     "saved",
     text="logloss.files.saved_answer:text_of",
@@ -78,6 +84,7 @@ if TYPE_CHECKING:
     from logloss.training.fit import fit
     from logloss.training.model import LogisticModel
     from logloss.training.separation import Separation
+    from logloss.training.term_effects import TermEffect
 
 
 # Where each public name lives; it is imported when it is first used, so that `import logloss` costs nothing.
@@ -109,6 +116,7 @@ _HOMES = {
     "fit": "training.fit",
     "LogisticModel": "training.model",
     "AdditiveModel": "training.additive_model",
+    "TermEffect": "training.term_effects",
     "explain": "show.explanation.explain",
     "Explanation": "show.explanation.answer",
     "LogisticRegression": "estimators",
@@ -150,6 +158,7 @@ __all__ = [
     "Separation",
     "SeparationWarning",
     "SmallTable",
+    "TermEffect",
     "SourceNotFound",
     "calibrate",
     "compare",

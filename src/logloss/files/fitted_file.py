@@ -31,7 +31,7 @@ from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, 
 from logloss.training.profile import Profile
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import KINDS, Errors
-from logloss.training.term_effects import LEVELS, NUMBER, POOLED, TermEffect
+from logloss.training.term_effects import LEVELS, NUMBER, POOLED, TermEffect, bases_of
 
 # A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
@@ -151,36 +151,21 @@ def _is_rising_from_knot_to_knot(term: Shape) -> bool:
 
 def _are_of_places(term: TermEffect) -> bool:
     """Whether there is an effect, an error and a weight at each place, none below 0 but effects."""
-    arrays = term.effect, term.std_error, term.weights
-    is_like = all(len(each) == len(term.at) and _is_finite(each) for each in arrays)
-    return is_like and bool((term.std_error >= 0).all() and (term.weights >= 0).all())
+    # Of a plain number it is not known how many rows are near to a place.
+    weights = np.isnan(term.weights) if term.kind == NUMBER else term.weights >= 0
+    is_like = all(len(each) == len(term.at) for each in (term.effect, term.std_error, weights))
+    return is_like and _is_finite(term.effect) and bool((term.std_error >= 0).all() and weights.all())
 
 
 def _are_terms_of_design(model: AdditiveModel) -> bool:
     """Whether there is a term for each column, whose effects are those that it predicts with, by their roundings."""
     if [term.column for term in model.terms] != list(model.design.read):
         return False
-    shown = iter(model.terms)
-    for term, span in zip(model.design.terms, model.design.spans_of_terms, strict=True):
-        if isinstance(term, Numbers):
-            own = model.values[span.start : span.start + len(term.names)]
-            found = [float(next(shown).effect[0]) for _ in term.names]
-            if found != own.tolist():
-                return False
-            continue
-        effect, values = next(shown).effect, model.values[span]
-        basis = term.basis if isinstance(term, Shape) else np.eye(len(values)) - _shares(term)
-        if len(effect) != len(basis):
-            return False
+    for shown, (basis, values) in zip(model.terms, bases_of(model.design, model.values), strict=True):
         rounding = (len(values) + 4) * 2.0**-50 * (np.abs(basis) @ np.abs(values))
-        if not (np.abs(effect - basis @ values) <= rounding).all():
+        if len(shown.effect) != len(basis) or not (np.abs(shown.effect - basis @ values) <= rounding).all():
             return False
     return True
-
-
-def _shares(term: Category) -> Array:
-    weights = np.array(term.weights)
-    return weights / weights.sum()
 
 
 def _are_errors_of(model: LogisticModel) -> bool:

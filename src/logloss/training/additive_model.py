@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
 from logloss.answers.answer import Answer
-from logloss.answers.figures import put
+from logloss.answers.figures import jsonable, put
 from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.data.values import Value
@@ -112,9 +112,9 @@ class AdditiveModel(ModelPredictions, Answer):
     def share_of_skill(self, column: str) -> float:
         """How much of the skill a term carries: what the log loss rises by without it, over baseline − log loss.
 
-        Shares need not add up to 1, as terms stand in for each other.
+        Shares need not add up to 1, as terms stand in for each other. NaN with an offset, which has a part in it.
         """
-        gained = float(entropy(self.base_rate)) - self.log_loss
+        gained = 0.0 if self.has_offset else float(entropy(self.base_rate)) - self.log_loss
         return (self.shapes[column].loss_without - self.log_loss) / gained if gained > 0 else math.nan
 
     def to_dict(self) -> dict[str, Any]:
@@ -131,15 +131,17 @@ class AdditiveModel(ModelPredictions, Answer):
             figures["out_of_sample_kind"] = self.out_of_sample.kind
         figures["effective_degrees_of_freedom"] = self.effective_degrees_of_freedom
         figures["terms"] = [
-            {
-                "column": term.column,
-                "kind": term.kind,
-                "effective_degrees_of_freedom": term.effective_degrees_of_freedom,
-                "range": term.range,
-                "share_of_skill": self.share_of_skill(term.column),
-                "precisions": list(term.precisions),
-                "effects": term.table.to_dict(),
-            }
+            jsonable(
+                {
+                    "column": term.column,
+                    "kind": term.kind,
+                    "effective_degrees_of_freedom": term.effective_degrees_of_freedom,
+                    "range_log_odds": term.range,
+                    "log_loss_without_nats": term.loss_without,
+                    "share_of_skill": self.share_of_skill(term.column),
+                }
+            )
+            | {"precisions": list(term.precisions), "effects": [jsonable(row) for row in term.table]}
             for term in self.terms
         ]
         put(figures, "certificate_nats_per_row", self.certificate.nats_per_row)

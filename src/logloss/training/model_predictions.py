@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class ModelPredictions:
-    """The predictions of a model, and their measurement."""
+    """The predictions of a `LogisticModel` or an `AdditiveModel`, and their measurement."""
 
     __slots__ = ()
 
@@ -188,8 +188,8 @@ class ModelPredictions:
         -------
         list of dict of name to float
             One dict for each row, whose values sum to its log-odds without an offset: of a number, coefficient · (x −
-            mean in training); of a category, the coefficient of its level less the average one; "intercept", the
-            log-odds of the average row.
+            mean in training); of a category, the coefficient of its level less the average one; of a shape, its value
+            at x; "intercept", the log-odds of the average row.
 
         Raises
         ------
@@ -198,7 +198,8 @@ class ModelPredictions:
 
         Notes
         -----
-        Cost: one pass, O(n_rows · n_features); all dicts are held in memory.
+        Cost: one pass, O(n_rows · n_features); all dicts are held in memory. Levels not seen in training contribute 0,
+        with a warning.
 
         Examples
         --------

@@ -137,7 +137,7 @@ class Predictor:
         own = getattr(X, "name", None)
         if isinstance(own, str) and not self.is_nameless and read != (own,):
             raise DataError(f'the model reads {_quoted(read)}; `X` is one column, called "{printable(own)}".')
-        if self.design.categories:
+        if self.design.categories and not self.design.is_nameless:
             raise DataError(
                 f"the model reads {_quoted(self.design.columns)} by name, and `X` has no names of columns. Pass a "
                 "frame, or a dict with a list of values for each column."
@@ -167,12 +167,18 @@ class Predictor:
         from logloss.onepass.run import rows_in_order
 
         added: list[dict[str, float]] = []
+        strange: dict[str, int] = {}
 
         def add(rows: Rows) -> None:
             table = self.checked(self.found(rows.columns), rows.first_row, rows.place)
-            added.extend(self.design.contributions(self.design.coded(table), self.values, rows.n_rows))
+            coded = self.design.coded(table)
+            for name, n_strange in coded.strange.items():
+                strange[name] = strange.get(name, 0) + n_strange
+            added.extend(self.design.contributions(coded, self.values, rows.n_rows))
 
         rows_in_order(ScoredSource(self.source_of(X), replace(self, has_offset=False, offset="")).read(()), add)
+        for note in notes_on(strange):
+            warnings.warn(note, UserWarning, stacklevel=4)
         return added
 
     def of_columns(self, table: Sequence[Column], n_rows: int, strange: dict[str, int]) -> Array:
