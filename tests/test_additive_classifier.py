@@ -122,7 +122,7 @@ def test_missing_values_have_an_effect_of_their_own(frame):
             '`shapes` must name features; "age" is none. The features are: x, city, member',
         ),
         ({"shapes": "cubic"}, '`shapes` must be "auto" or a dict of names of columns'),
-        ({"pooled": ["x"]}, '`pooled` must name categories; "x" holds numbers'),
+        ({"pooled": ["age"]}, '`pooled` must name features; "age" is none'),
         ({"max_iter": 0}, "`max_passes` must be at least 1"),
     ],
 )

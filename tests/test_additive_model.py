@@ -178,18 +178,25 @@ def test_offsets_move_the_logit(frame):
         ({"shapes": {"x": "spline"}}, 'the shape of "x" must be one of "smooth", "linear", "cyclic"; got "spline"'),
         ({"shapes": ["x"]}, '`shapes` must be "auto" or a dict of names of columns'),
         ({"shapes": {"size": "smooth"}}, '`shapes` must name columns of numbers; "size" is a category. Leave it out'),
-        ({"pooled": ["x"]}, '`pooled` must name categories; "x" holds numbers. Where these are codes, name it in'),
         ({"pooled": ["age"]}, '`pooled` must name features; "age" is none'),
         ({"pooled": 3}, "`pooled` must be names of categories; got 3"),
         ({"reference": {"size": "large"}}, 'the levels of "size" are pooled: .* none is the reference'),
-        ({"penalty": "firth"}, "does not take `penalty`: the terms have penalties of their own"),
-        ({"l2": 1.0}, "does not take `l2`: precisions are chosen from the data"),
-        ({"l2_path": True}, "does not take `l2_path`: precisions are chosen from the data"),
-        ({"covariance": "HC3"}, "does not take `covariance`: standard errors and intervals are those of the posterior"),
-        ({"interval": "profile"}, "does not take `interval`: standard errors and intervals"),
-        ({"two_way": True}, "does not take `two_way`"),
-        ({"cluster": "hour"}, "does not take `cluster`: rows are taken as independent"),
-        ({"start": 1}, "does not take `start`: the fit begins at the base rate. Leave `start` out"),
+        (
+            {"penalty": "firth"},
+            "`penalty` is not used with `shapes` and `pooled`: the terms have penalties of their own",
+        ),
+        ({"l2": 1.0}, "`l2` is for coefficients without a precision of their own, and all terms have one. Leave"),
+        ({"l2_path": True}, "`l2_path` is not used with `shapes` and `pooled`: precisions are chosen from the data"),
+        (
+            {"covariance": "HC3"},
+            "`covariance` is not used with `shapes` and `pooled`: intervals are those of the posterior",
+        ),
+        ({"interval": "profile"}, "`interval` is not used with `shapes` and `pooled`: intervals are"),
+        ({"two_way": True}, "`two_way` is not used with `shapes` and `pooled`: intervals are"),
+        (
+            {"start": 1},
+            "`start` is not used with `shapes` and `pooled`: the fit begins at the base rate. Leave `start` out",
+        ),
     ],
 )
 def test_what_makes_no_sense_is_refused(frame, options, message):
@@ -375,4 +382,27 @@ def test_that_of_a_matrix_reads_a_matrix(frame):
 
 def test_verbs_of_lines_refuse_it_in_words(frame, model):
     with pytest.raises(DataError, match=r"`model` must be a LogisticModel, a straight line .*; got AdditiveModel"):
-        logloss.explain(frame["x"], frame["y"], model=model)
+        logloss.explain(frame["x"][:100], frame["y"][:100], model=model)
+    with pytest.raises(DataError, match="a likelihood-ratio test needs another model of `fit`"):
+        logloss.fit(frame[["x"]], frame["y"]).likelihood_ratio_test(model)
+
+
+def test_numbers_without_a_precision_may_have_an_l2_penalty(frame):
+    """Then even a column that separates is finite."""
+    table = frame.assign(s=np.where(frame["y"] == 1, 1.0, -1.0) * (1 + frame["x"].abs()))
+    model = logloss.fit(table, "y", pooled="size", l2=1.0, leave_one_out=False)
+    assert model.certificate.nats_per_row < 1e-12
+    assert np.isfinite(model.shapes["s"].effect).all()
+    # Almost no penalty is none.
+    least = logloss.fit(frame, "y", pooled="size", l2=1e-9)
+    assert least.predict_logit(frame) == pytest.approx(
+        logloss.fit(frame, "y", pooled="size").predict_logit(frame), abs=1e-7
+    )
+
+
+def test_pooled_numbers_of_an_array_are_codes(frame):
+    matrix = frame[["x", "hour"]].to_numpy()
+    model = logloss.fit(matrix, frame["y"], shapes="auto", pooled="x1")
+    assert [term.kind for term in model.terms] == ["smooth", "pooled levels"]
+    named = logloss.fit(frame[["x", "hour", "y"]], "y", shapes="auto", pooled="hour")
+    assert model.predict_logit(matrix) == pytest.approx(named.predict_logit(frame), abs=1e-9)

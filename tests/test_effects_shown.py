@@ -418,18 +418,21 @@ def test_the_shell_fits_shapes(run, csv, tmp_path):  # noqa: F811
     assert out.rstrip("\n") == repr(model) == repr(logloss.load(tmp_path / "model.json"))
     assert run("show", tmp_path / "model.json")[1] == out
     assert (tmp_path / "page.html").read_text(encoding="utf-8") == model.to_html()
-    code, out, _ = run(
-        *words, "--shapes", "age=linear,x=cyclic", "--pooled", "city,team", "--categories", "team", "--json"
-    )
+    code, out, _ = run(*words, "--shapes", "age=linear,x=cyclic", "--pooled", "city,team", "--json")
     assert code == 0
     found = {term["column"]: term["kind"] for term in json.loads(out)["terms"]}
     kinds = {"age": "linear", "x": "cyclic", "noise": "smooth", "gain": "smooth"}
     assert found == kinds | {"city": "pooled levels", "team": "pooled levels"}
 
 
-def test_the_shell_pools_levels_in_a_model_of_lines(run, csv):  # noqa: F811
-    words = ("fit", csv, "-y", "y", "--missing", "indicator", "--exclude", "gain", "--json", "--quiet")
-    code, out, _ = run(*words, "--pooled", "team", "--categories", "team")
+def test_the_shell_pools_levels_in_a_model_of_lines(run, csv, tmp_path):  # noqa: F811
+    words = ("-y", "y", "--missing", "indicator", "--pooled", "team", "--json", "--quiet")
+    code, _, err = run("fit", csv, *words)
+    assert code == 3
+    # Rows with a gain are of one class.
+    assert "the classes are separated by gain, which has no penalty" in err
+    pd.read_csv(csv).assign(city=lambda table: table["team"] < 15).to_csv(tmp_path / "halves.csv", index=False)
+    code, out, _ = run("fit", tmp_path / "halves.csv", *words, "--exclude", "gain")
     assert code == 0
     found = {term["column"]: term["kind"] for term in json.loads(out)["terms"]}
     assert (found["team"], found["city"], found["x"]) == ("pooled levels", "levels", "number")
@@ -448,6 +451,24 @@ def test_the_shell_refuses_what_makes_no_sense_before_it_reads(run, csv, options
     assert message in err
 
 
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"shapes": {"city": "smooth"}}, '`shapes` must name columns of numbers; "city" is a category.'),
+        ({"shapes": {"x": "bent"}}, 'the shape of "x" must be one of "smooth", "linear", "cyclic"; got "bent".'),
+        ({"shapes": {"income": "smooth"}}, '`shapes` must name features; "income" is none.'),
+        ({"pooled": ["income"]}, '`pooled` must name features; "income" is none.'),
+        ({"shapes": "auto", "penalty": "firth"}, "`penalty` is not used with `shapes` and `pooled`"),
+        ({"shapes": "auto", "l2_path": True}, "`l2_path` is not used with `shapes` and `pooled`"),
+        ({"pooled": "city", "covariance": "HC3"}, "`covariance` is not used with `shapes` and `pooled`"),
+        ({"pooled": "city", "interval": "profile"}, "`interval` is not used with `shapes` and `pooled`"),
+    ],
+)
+def test_options_that_only_other_fits_have_are_refused(table, options, message):
+    with pytest.raises(DataError, match=re.escape(message)):
+        logloss.fit(table, "y", missing="indicator", **options)
+
+
 def test_the_example_of_the_docs_runs(capsys):
     page = (Path(__file__).parents[1] / "docs" / "shapes.md").read_text(encoding="utf-8")
     (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
@@ -457,3 +478,9 @@ def test_the_example_of_the_docs_runs(capsys):
     hour = names["model"].shapes["hour"]
     assert hour.kind == "cyclic"
     assert hour.effect[0] == pytest.approx(hour.effect[-1], abs=ROUNDING)
+
+
+def test_clusters_leave_a_note(table):
+    frame = table.assign(team=np.arange(N_ROWS) % 30)
+    model = logloss.fit(frame, "y", features=["x"], shapes="auto", cluster="team", leave_one_out=False)
+    assert "note       intervals of the effects take rows as independent, not clusters" in repr(model)

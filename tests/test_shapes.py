@@ -13,6 +13,7 @@ from sklearn.linear_model import LogisticRegression as Peer
 
 import logloss
 from logloss.data.shapes import CYCLIC, LINEAR, MOST_KNOTS, SMOOTH, knots_of, shape_of, weights_at
+from logloss.training.certificate import reach_of
 
 ONES = np.ones
 
@@ -116,8 +117,9 @@ def spelled_out(model, table):
             columns += at_rows
             precisions += np.repeat(effect.precisions, term.parts).tolist()
         else:
-            columns += [(np.array(table[term.column]) == level).astype(float) for level in term.levels]
-            precisions += [effect.precisions[0]] * len(term.levels)
+            levels = [level for j, level in enumerate(term.levels) if term.is_pooled or j != term.reference]
+            columns += [(np.array(table[term.column]) == level).astype(float) for level in levels]
+            precisions += [effect.precisions[0]] * len(levels)
     return np.column_stack(columns), np.array(precisions)
 
 
@@ -166,7 +168,8 @@ def test_numbers_beside_pooled_levels_have_no_penalty():
         method="trust-exact",
         options={"gtol": 1e-9},
     )
-    slopes = [np.ptp(term.effect) / np.ptp(term.at) * np.sign(term.effect[-1]) for term in model.terms[:2]]
+    lines = [model.shapes[name] for name in ("x", "hour")]
+    slopes = [(line.effect[-1] - line.effect[0]) / (line.at[-1] - line.at[0]) for line in lines]
     assert slopes == pytest.approx(peer.x[1:3], abs=1e-8)
     effect = peer.x[3:] / math.sqrt(precision)
     own = model.shapes["city"]
@@ -194,25 +197,50 @@ def exact_minimum(columns, precisions, y):
     return loss + (at.T * held * at)[0] / 2
 
 
-def test_the_bound_holds_against_fifty_digits():
+@pytest.mark.parametrize("pooled", [None, "city"])
+@pytest.mark.parametrize("max_passes", [1, 100])
+def test_the_bound_holds_against_fifty_digits(pooled, max_passes):
+    """Also where a category, `side`, has no penalty, so that there is no duality gap."""
     rng = np.random.default_rng(8)
-    table = {"x": rng.integers(0, 5, 60).astype(float), "city": rng.choice(list("ab"), 60)}
+    table = {name: rng.choice(list("ab"), 60) for name in ("city", "side")} | {
+        "x": rng.integers(0, 5, 60).astype(float)
+    }
     table["y"] = (rng.random(60) < 0.2 + 0.15 * table["x"]).astype(int)
-    for max_passes in (1, 100):
-        model = logloss.fit(table, "y", shapes="auto", max_passes=max_passes, tolerance=1e-3)
-        columns, precisions = spelled_out(model, table)
-        with mp.workdps(50):
-            least = exact_minimum(columns, precisions, table["y"])
-            values = np.concatenate([model.values[span] for span in model.design.spans_of_terms])
-            held = sum(mp.mpf(p) * mp.mpf(v) ** 2 for p, v in zip(precisions, values, strict=True)) / 2
-            own = sum(
-                mp.log1p(mp.exp(mp.mpf(z))) - int(label) * mp.mpf(z)
-                for z, label in zip(model.predict_logit(table).tolist(), table["y"], strict=True)
-            )
-            # What is printed of precisions is rounded once.
-            excess = float((own + held - least) / 60)
-        assert excess <= model.certificate.nats_per_row + 1e-16
+    options = {"shapes": "auto", "pooled": pooled, "max_passes": max_passes, "tolerance": 1e-3}
+    model = logloss.fit(table, "y", leave_one_out=False, **options)
+    design = model.design
+    kept = [term.is_pooled for term in design.categories]
+    assert kept == [True, pooled is None]
+    columns, precisions = spelled_out(model, table)
+    fixed = np.setdiff1d(np.arange(design.width), design.free)
+    places = np.concatenate([np.arange(span.start, span.stop) for span in design.spans_of_terms])
+    values = model.values[places[~np.isin(places, fixed)]]
+    with mp.workdps(50):
+        least = exact_minimum(columns, precisions, table["y"])
+        held = sum(mp.mpf(p) * mp.mpf(v) ** 2 for p, v in zip(precisions, values, strict=True)) / 2
+        own = sum(
+            mp.log1p(mp.exp(mp.mpf(z))) - int(label) * mp.mpf(z)
+            for z, label in zip(model.predict_logit(table).tolist(), table["y"], strict=True)
+        )
+        excess = float((own + held - least) / 60)
+    # Log-odds and precisions as they are printed are rounded.
+    assert excess <= model.certificate.nats_per_row + 1e-16
     assert model.certificate.is_proven
+
+
+def test_every_coefficient_counts_where_the_bound_needs_the_largest_row(monkeypatch):
+    """The bound of Newton's method needs the largest size of a row in the metric of the Hessian: of all its parts."""
+    seen = []
+
+    def recorded(deviations, largest, groups):
+        seen.append((len(deviations), sorted(np.concatenate([groups[0], *groups[1]]).tolist())))
+        return reach_of(deviations, largest, groups)
+
+    monkeypatch.setattr("logloss.training.evaluation.reach_of", recorded)
+    table = drawn() | {"side": np.random.default_rng(0).choice(list("ab"), 500)}
+    logloss.fit(table, "y", shapes=SHAPES, pooled="city", leave_one_out=False)
+    assert seen
+    assert all(places == list(range(n_free)) for n_free, places in seen)
 
 
 def test_the_answer_has_the_same_bits_for_any_number_of_threads(monkeypatch):

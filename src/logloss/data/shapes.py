@@ -101,14 +101,6 @@ class ShapeChoice:
         """Whether the levels of a category are pooled."""
         return self.pooled is None or name in self.pooled
 
-    def check_numbers(self, name: str) -> None:
-        """Refuse to pool a column that holds numbers."""
-        if name in (self.pooled or ()):
-            raise DataError(
-                f'`pooled` must name categories; "{printable(name)}" holds numbers. Where these are codes, name it in '
-                f'`categories`, too: categories=["{printable(name)}"].'
-            )
-
     def check_category(self, name: str, *, has_reference: bool) -> None:
         """Refuse a shape of levels, and a reference of those that are pooled."""
         if name in self.kinds:

@@ -31,7 +31,7 @@ from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, 
 from logloss.training.profile import Profile
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import KINDS, Errors
-from logloss.training.term_effects import LEVELS, NUMBER, POOLED, TermEffect, places_of
+from logloss.training.term_effects import LEVELS, NUMBER, POOLED, TermEffect, bases_of
 
 # A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
@@ -151,25 +151,20 @@ def _is_rising_from_knot_to_knot(term: Shape) -> bool:
 
 def _are_of_places(term: TermEffect) -> bool:
     """Whether there is an effect, an error and a weight at each place, none below 0 but effects."""
-    is_known = term.kind != NUMBER
-    arrays = term.effect, term.std_error, *([term.weights] if is_known else [])
-    is_like = all(len(each) == len(term.at) and _is_finite(each) for each in arrays)
-    is_like = is_like and (is_known or (len(term.weights) == len(term.at) and bool(np.isnan(term.weights).all())))
-    return is_like and bool((term.std_error >= 0).all()) and not (term.weights < 0).any()
+    # Of a plain number it is not known how many rows are near to a place.
+    weights = np.isnan(term.weights) if term.kind == NUMBER else term.weights >= 0
+    is_like = all(len(each) == len(term.at) for each in (term.effect, term.std_error, weights))
+    return is_like and _is_finite(term.effect) and bool((term.std_error >= 0).all() and weights.all())
 
 
 def _are_terms_of_design(model: AdditiveModel) -> bool:
     """Whether there is a term for each column, whose effects are those that it predicts with, by their roundings."""
     if [term.column for term in model.terms] != list(model.design.read):
         return False
-    shown = iter(model.terms)
-    for term, span in zip(model.design.terms, model.design.spans_of_terms, strict=True):
-        for j in range(len(term.names) if isinstance(term, Numbers) else 1):
-            at, own, basis = places_of(model.design, term, j, span)
-            known, values = next(shown), model.values[own]
-            rounding = (len(values) + 4) * 2.0**-50 * (np.abs(basis) @ np.abs(values))
-            if known.at != at or not (np.abs(known.effect - basis @ values) <= rounding).all():
-                return False
+    for shown, (basis, values) in zip(model.terms, bases_of(model.design, model.values), strict=True):
+        rounding = (len(values) + 4) * 2.0**-50 * (np.abs(basis) @ np.abs(values))
+        if len(shown.effect) != len(basis) or not (np.abs(shown.effect - basis @ values) <= rounding).all():
+            return False
     return True
 
 

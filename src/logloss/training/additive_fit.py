@@ -14,7 +14,7 @@ from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array, Column, Roles, positive_text
 from logloss.data.shapes import KINDS, SMOOTH, ShapeChoice
 from logloss.data.source import KeptSource, MemorySource, Source
-from logloss.data.terms import Category, Numbers
+from logloss.data.terms import Category, Numbers, Term
 from logloss.errors import DataError
 from logloss.text import listed, printable, value_text
 from logloss.training.additive_model import AdditiveModel
@@ -68,34 +68,34 @@ def _names_of(pooled: object) -> tuple[str, ...] | None:
     return names
 
 
-def check_names(choice: ShapeChoice, features: tuple[str, ...]) -> None:
-    """Refuse names of columns that are no features."""
-    for option, names in (("shapes", choice.kinds), ("pooled", choice.pooled or ())):
+def with_choice(choice: ShapeChoice, roles: Roles) -> Roles:
+    """The roles with the pooled columns among the categories; an error for names that are no features."""
+    pooled = choice.pooled or ()
+    for option, names in (("shapes", choice.kinds), ("pooled", pooled)):
         for name in names:
-            if name not in features:
-                raise no_feature(option, name, features)
+            if name not in roles.features:
+                raise no_feature(option, name, roles.features)
+    return replace(roles, categories=tuple(dict.fromkeys((*roles.categories, *pooled))))
 
 
-def check_without(options: FitOptions, *, start: object, cluster: object) -> None:
+def check_options(options: FitOptions, start: object) -> None:
     """Refuse options that mean nothing where precisions are chosen."""
     chosen = 'precisions are chosen from the data; shapes={"x": "linear"} has a straight line with such a penalty'
-    posterior = "standard errors and intervals are those of the posterior distribution given the precisions"
+    posterior = "intervals are those of the posterior distribution given the precisions"
     refused = {
-        "l2": (options.l2 != 0, chosen),
-        "l2_path": (options.l2_path is not None, chosen),
         "penalty": (options.penalty is not None, "the terms have penalties of their own, whose precisions are chosen"),
+        "l2_path": (options.l2_path is not None, chosen),
         "covariance": (
             options.covariance not in (None, INFORMATION),
-            f'{posterior}; only covariance="{INFORMATION}", weights as numbers of rows, has a meaning',
+            f'{posterior}; covariance="{INFORMATION}" takes weights as numbers of rows',
         ),
         "two_way": (options.two_way, posterior),
         "interval": (options.interval == PROFILE, posterior),
-        "cluster": (cluster is not None, f"rows are taken as independent, and {posterior}"),
         "start": (start is not None, "the fit begins at the base rate"),
     }
     for name, (is_given, why) in refused.items():
         if is_given:
-            raise DataError(f"a fit with `shapes` or `pooled` does not take `{name}`: {why}. Leave `{name}` out.")
+            raise DataError(f"`{name}` is not used with `shapes` and `pooled`: {why}. Leave `{name}` out.")
 
 
 def columns_apart(source: Source, roles: Roles, choice: ShapeChoice) -> tuple[Source, Roles, ShapeChoice]:
@@ -128,6 +128,11 @@ def additive_model(
     notes: tuple[str, ...],
 ) -> AdditiveModel:
     """The model of a problem whose design has shapes or pooled levels."""
+    plain = [term for term in problem.design.terms if isinstance(term, Numbers) or _has_reference(term)]
+    if options.l2 and not plain:
+        raise DataError(
+            "`l2` is for coefficients without a precision of their own, and all terms have one. Leave `l2` out."
+        )
     # As elsewhere weights are numbers of rows where that is asked for; else only their ratios count.
     n_effective = problem.sum_weight if options.covariance == INFORMATION else learned.effective_rows
     problem, at, history = with_precisions(problem, PassHistory.empty(problem), n_effective)
@@ -174,6 +179,11 @@ def additive_model(
     )
 
 
+def _has_reference(term: Term) -> bool:
+    """Whether it is a category with a reference, whose other levels have coefficients without a precision."""
+    return isinstance(term, Category) and not term.is_pooled
+
+
 def _refuse_separated(problem: Problem, now: Array) -> None:
     """Refuse classes that terms without a penalty separate: there the objective has no minimum.
 
@@ -183,7 +193,7 @@ def _refuse_separated(problem: Problem, now: Array) -> None:
     free_terms = [
         (term, span)
         for term, span in zip(design.terms, design.spans_of_terms, strict=True)
-        if isinstance(term, Numbers) or (isinstance(term, Category) and not term.is_pooled)
+        if isinstance(term, Numbers) or _has_reference(term)
     ]
     if not free_terms:
         return

@@ -25,7 +25,7 @@ from logloss.data.source import Source, as_source, kept_if_small
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import listed, printable
-from logloss.training.additive_fit import additive_model, check_names, check_without, columns_apart, shape_choice
+from logloss.training.additive_fit import additive_model, check_options, columns_apart, shape_choice, with_choice
 from logloss.training.certificate import Pass
 from logloss.training.firth import find_penalised
 from logloss.training.fit_options import FitOptions
@@ -102,19 +102,19 @@ def fit(
     reference : dict of name to level, optional
         The level of a category that has no coefficient; the first one in order if left out.
     shapes : "auto", or dict of name to {"smooth", "linear", "cyclic"}, optional
-        Fit an additive model (GAM) instead: each column of numbers adds a function of its own to the log-odds.
-        "smooth": a curve, linear between up to 66 knots at quantiles of the rows and of the distinct values (each
-        value, where so few occur); "linear": a straight line; "cyclic": a curve that ends where it begins, as over the
-        hours of a day. "auto": all columns of numbers are smooth; so are those that a dict does not name. Each term has
-        a penalty, whose precisions are chosen from the data. Below the least and above the greatest value of
-        training a curve is constant; a missing value has an effect of its own, with missing="indicator". Columns of an
-        array are called x0, x1, …, a single one x. docs/shapes.md.
+        Fit an additive model (GAM) instead: each column of numbers contributes a function of its own to the log-odds.
+        "smooth": a curve, linear between up to 66 knots, quantiles of the rows and of the distinct values (each value,
+        where so few occur); "linear": a straight line; "cyclic": a curve that ends where it begins, such as of the hour
+        of the day. "auto": all columns of numbers are smooth, as are those that a dict does not name; those of an array
+        are called x0, x1, …, a single one x. Beyond the outermost knots, the range of training, a curve is constant.
+        Each term has a penalty, whose precisions are chosen from the data; a missing value has an effect of its own
+        with missing="indicator". Categories are pooled. Not with `penalty`, `l2_path`, `two_way`,
+        interval="profile" or `start`; `l2` is for coefficients without a precision of their own. docs/shapes.md.
     pooled : name or list of names, optional
         Categories whose levels are partially pooled (random effects): each level has an effect, shrunk towards the
-        average of the column the more, the fewer rows it has and the less levels differ. With `shapes` all categories,
-        if left out. Without `shapes` numbers and other categories have coefficients as usual, without a penalty. A
-        level that training did not see has the average effect. With `shapes` or `pooled` there is no `l2`, `l2_path`,
-        `penalty`, `cluster`, `two_way` or `start`.
+        average of the column the more, the fewer rows it has and the less levels differ. Columns of numbers among them
+        are codes. If left out with `shapes`, all categories. A level that training did not see has the average effect.
+        Without `shapes` numbers and the other categories have coefficients without a penalty.
     l2 : float ≥ 0
         Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none. The intercept is never penalised.
     fit_intercept : bool
@@ -189,9 +189,9 @@ def fit(
 
     Returns
     -------
-    LogisticModel or, with `shapes` or `pooled`, AdditiveModel
-        Coefficients or effects, standard errors, log loss and certificate; `predict_proba` predicts, `measure`
-        evaluates, `save` writes it.
+    LogisticModel
+        Coefficients, standard errors, log loss and certificate; `predict_proba` predicts, `measure` evaluates, `save`
+        writes it. With `shapes` or `pooled` an AdditiveModel: effects of the terms instead of coefficients.
 
     Raises
     ------
@@ -282,7 +282,7 @@ def fit(
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     choice_of_shapes = shape_choice(shapes, pooled)
     if choice_of_shapes is not None:
-        check_without(options, start=start, cluster=cluster)
+        check_options(options, start)
     is_table = features is not None or isinstance(y_true, str)
     if exclude and features is not None:
         raise DataError("pass `features` or `exclude`, not both.")
@@ -328,7 +328,9 @@ def fit(
         notes = () if features is not None else _unused(source, roles, exclude)
         if choice_of_shapes is not None:
             source, roles, choice_of_shapes = columns_apart(source, roles, choice_of_shapes)
-            check_names(choice_of_shapes, roles.features)
+            roles = with_choice(choice_of_shapes, roles)
+            if roles.cluster:
+                notes = (*notes, "intervals of the effects take rows as independent, not clusters")
         source = kept_if_small(source, len(roles.features))
         if roles.cluster and options.covariance == INFORMATION:
             notes = (*notes, f'standard errors take rows as independent (covariance="{INFORMATION}"), not clusters')

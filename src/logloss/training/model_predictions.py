@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
 
 class ModelPredictions:
-    """The predictions of a model, and their measurement."""
+    """The predictions of a `LogisticModel` or an `AdditiveModel`, and their measurement."""
 
     __slots__ = ()
 

@@ -137,7 +137,7 @@ class Predictor:
         own = getattr(X, "name", None)
         if isinstance(own, str) and not self.is_nameless and read != (own,):
             raise DataError(f'the model reads {_quoted(read)}; `X` is one column, called "{printable(own)}".')
-        if self.design.categories:
+        if self.design.categories and not self.design.is_nameless:
             raise DataError(
                 f"the model reads {_quoted(self.design.columns)} by name, and `X` has no names of columns. Pass a "
                 "frame, or a dict with a list of values for each column."

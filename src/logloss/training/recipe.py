@@ -160,8 +160,6 @@ def design_of(
             raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
         elif isinstance(column, Range):
             values = [rows.features[j].values for rows in sample]
-            if shapes is not None:
-                shapes.check_numbers(name)
             kind = None if shapes is None else shapes.kind_of(name)
             if kind is not None:
                 terms.append(_shape_of(name, kind, column, seen, j))

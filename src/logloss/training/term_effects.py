@@ -21,7 +21,7 @@ from logloss.answers.small_table import SmallTable
 from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.data.shapes import Shape
-from logloss.data.terms import Category, Numbers
+from logloss.data.terms import Category, Numbers, Term
 from logloss.data.values import Value
 from logloss.training.factor import Factor
 from logloss.training.problem import Problem
@@ -155,23 +155,37 @@ def effects_of(problem: Problem, at: Array, factor: Factor, unit: float) -> tupl
     scale = design.scale[problem.free]
     covariance = np.zeros((design.width, design.width))
     covariance[np.ix_(problem.free, problem.free)] = unit * factor.inverse / scale / scale[:, None]
-    terms = [
-        (term, j) for term in design.terms for j in (range(len(term.names)) if isinstance(term, Numbers) else (0,))
-    ]
-    moves = np.array([_without(design, at, term, j) for term, j in terms])
+    terms = _terms_of(design)
+    moves = np.array([_without(design, at, *each) for each in terms])
     _, losses = problem.losses(at, np.vstack([np.zeros((1, design.width)), moves]), np.zeros(1))
     penalty = problem.penalty * design.scale**2 / unit
-    spans = dict(zip(map(id, design.terms), design.spans_of_terms, strict=True))
     values = at / design.scale
     return tuple(
-        _effect(design, term, j, spans[id(term)], values, covariance, penalty, loss / problem.sum_weight)
-        for (term, j), loss in zip(terms, losses[1:].tolist(), strict=True)
+        _effect(design, *each, values, covariance, penalty, loss / problem.sum_weight)
+        for each, loss in zip(terms, losses[1:].tolist(), strict=True)
     )
 
 
-def _without(design: Design, at: Array, term: Numbers | Category | Shape, j: int) -> Array:
+def bases_of(design: Design, values: Array) -> list[tuple[Array, Array]]:
+    """Of each effect what its coefficients are multiplied with at each place, (n_places, n), and these, shape (n,)."""
+    found = []
+    for each in _terms_of(design):
+        _, _, _, own, basis, _ = _spelled_out(design, *each)
+        found.append((basis, values[own]))
+    return found
+
+
+def _terms_of(design: Design) -> list[tuple[Term, int, slice]]:
+    """A term, the number of a column in it, and where its coefficients lie, for each effect."""
+    return [
+        (term, j, span)
+        for term, span in zip(design.terms, design.spans_of_terms, strict=True)
+        for j in (range(len(term.names)) if isinstance(term, Numbers) else (0,))
+    ]
+
+
+def _without(design: Design, at: Array, term: Term, j: int, span: slice) -> Array:
     """The move that takes a term out: all rows get its average."""
-    span = dict(zip(map(id, design.terms), design.spans_of_terms, strict=True))[id(term)]
     move = np.zeros(design.width)
     if isinstance(term, Numbers):
         place = span.start + j
@@ -192,9 +206,26 @@ def _place_of_missing(design: Design, place: int) -> list[int]:
     return [] if gap < 0 else [1 + gap]
 
 
+def _spelled_out(
+    design: Design, term: Term, j: int, span: slice
+) -> tuple[str, str, tuple[Value, ...], Array, Array, Array]:
+    """(Column, kind, places, where its coefficients lie, what multiplies them at each place, weights there)."""
+    own = np.arange(span.start, span.stop)
+    if isinstance(term, Numbers):
+        own = np.array([own[j], *_place_of_missing(design, int(own[j]))])
+        at, basis = _places_of_number(term, j)
+        return term.names[j], NUMBER, at, own, basis, np.full(len(at), math.nan)
+    if isinstance(term, Category):
+        weights = np.array(term.weights)
+        basis = np.eye(len(weights)) - weights / weights.sum()
+        return term.column, POOLED if term.is_pooled else LEVELS, term.levels, own, basis, weights
+    at = (*term.knots.tolist(), *([None] if term.may_lack else []))
+    return term.column, term.kind, at, own, term.basis, term.weights
+
+
 def _effect(
     design: Design,
-    term: Numbers | Category | Shape,
+    term: Term,
     j: int,
     span: slice,
     values: Array,
@@ -203,13 +234,7 @@ def _effect(
     loss_without: float,
 ) -> TermEffect:
     """One term. values, covariance, penalty: of the coefficients in the user's units."""
-    at, own, basis = places_of(design, term, j, span)
-    if isinstance(term, Numbers):
-        column, kind, weights = term.names[j], NUMBER, np.full(len(at), math.nan)
-    elif isinstance(term, Category):
-        column, kind, weights = term.column, POOLED if term.is_pooled else LEVELS, np.array(term.weights)
-    else:
-        column, kind, weights = term.column, term.kind, term.weights
+    column, kind, at, own, basis, weights = _spelled_out(design, term, j, span)
     variances = covariance[np.ix_(own, own)]
     parts = np.split(penalty[own], np.cumsum(term.parts)[:-1]) if isinstance(term, Shape) else [penalty[own]]
     return TermEffect(
@@ -225,26 +250,16 @@ def _effect(
     )
 
 
-def places_of(
-    design: Design, term: Numbers | Category | Shape, j: int, span: slice
-) -> tuple[tuple[Value, ...], Array, Array]:
-    """(The places of a term, where its coefficients lie, the effect of each coefficient at each place).
-
-    j: the number of the column, of numbers; span: where the coefficients of the term lie.
-    """
-    own = np.arange(span.start, span.stop)
-    if isinstance(term, Shape):
-        return (*term.knots.tolist(), *([None] if term.may_lack else [])), own, term.basis
-    if isinstance(term, Category):
-        weights = np.array(term.weights)
-        return term.levels, own, np.eye(len(weights)) - weights / weights.sum()
-    centre, lacking = float(term.centre[j]), _place_of_missing(design, span.start + j)
-    mean = centre if term.means is None else float(term.means[j])
+def _places_of_number(term: Numbers, j: int) -> tuple[tuple[Value, ...], Array]:
+    """(Its least value, mean and greatest value, and a missing one; the effect there of each coefficient)."""
+    means, centre = term.centre if term.means is None else term.means, float(term.centre[j])
+    mean = float(means[j])
     low, high = (mean if ends is None else float(ends[j]) for ends in (term.lows, term.highs))
     at = sorted({low, mean, high})
-    own = np.array([span.start + j, *lacking])
-    basis = np.zeros((len(at) + len(lacking), len(own)))
-    basis[: len(at), 0] = np.array(at) - mean
+    slopes = np.array(at)[:, None] - mean
+    if not (term.lacks and term.lacks[j]):
+        return tuple(at), slopes
     # What is missing is at the centre, with a coefficient of its own.
-    basis[len(at) :] = (centre - mean, 1.0)[: len(own)]
-    return (*at, *([None] if lacking else [])), own, basis
+    basis = np.zeros((len(at) + 1, 2))
+    basis[:-1, 0], basis[-1] = slopes[:, 0], (centre - mean, 1.0)
+    return (*at, None), basis
