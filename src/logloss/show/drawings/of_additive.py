@@ -20,9 +20,9 @@ from logloss.training.term_effects import LEVELS, POOLED, TermEffect
 # Terms that are drawn together, and levels of a category that are drawn, missing values apart.
 MOST_PANELS, MOST_LEVELS = 30, 15
 # The common scale holds the effects of each curve on all but this share of the rows at either end, up to this size
-# (odds times 3,000): a rare value may have an effect that would flatten all others. Intervals lengthen it by at most so
+# (odds times 150): a rare value may have an effect that would flatten all others. Intervals lengthen it by at most so
 # much of its length at either end.
-RARE, LARGEST, BEYOND = 0.025, 8.0, 0.25
+RARE, LARGEST, BEYOND = 0.025, 5.0, 0.25
 # How a panel is drawn: a curve over numbers, or points over levels.
 CURVE, POINTS = "curve", "points"
 KEYS = ("column", "name", "x", "effect", "low", "high", "share_of_rows", "is_missing")
