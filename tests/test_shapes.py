@@ -76,13 +76,14 @@ def test_a_cycle_ends_where_it_begins_and_bends_there_too():
     assert np.linalg.norm(bends @ centred) == pytest.approx(np.linalg.norm(centred), rel=1e-10)
 
 
-def test_a_curve_costs_its_squared_second_differences():
-    """And its line is a part by itself, without any."""
+def test_a_curve_costs_its_squared_steps_without_those_of_its_line():
+    """The line is a part by itself: equal steps from knot to knot. The steps of all others add up to 0."""
     shape = shape_of("x", SMOOTH, np.array([0.0, 1.0, 2.0, 5.0, 6.0, 7.0]), ONES(6), lacks=False)
     assert shape.parts == (1, 4)
-    bends = np.diff(shape.basis, n=2, axis=0)
-    assert bends[:, 0] == pytest.approx(0.0, abs=1e-14)
-    assert bends[:, 1:] == pytest.approx(np.eye(4), abs=1e-12)
+    steps = np.diff(shape.basis, axis=0)
+    assert np.ptp(steps[:, 0]) == pytest.approx(0.0, abs=1e-14)
+    assert steps[:, 1:].sum(axis=0) == pytest.approx(0.0, abs=1e-14)
+    assert steps[:, 1:].T @ steps[:, 1:] == pytest.approx(np.eye(4), abs=1e-14)
 
 
 def test_a_column_without_values_has_a_place_for_what_is_missing_only():

@@ -14,7 +14,9 @@ from logloss.text import printable, value_text
 # What becomes of a column of numbers: a curve, a straight line, a curve that ends where it begins.
 SMOOTH, LINEAR, CYCLIC = "smooth", "linear", "cyclic"
 KINDS = (SMOOTH, LINEAR, CYCLIC)
-# Knots of a column at most: the half at quantiles of the rows, the half at quantiles of the distinct values.
+# Up to so many distinct values, each is a knot.
+MOST_DISTINCT = 128
+# Of others: the half at quantiles of the rows, the half at quantiles of the distinct values.
 MOST_KNOTS = 64
 
 
@@ -133,7 +135,7 @@ def knots_of(values: Array, weights: Array, low: float, high: float, most: int =
     alone would leave none to the tail of a column that is mostly 0.
     """
     distinct, places = np.unique(values, return_inverse=True)
-    if len(distinct) > most:
+    if len(distinct) > MOST_DISTINCT:
         levels = (np.arange(most // 2) + 0.5) / (most // 2)
         mass = np.cumsum(np.bincount(places, weights))
         of_rows = distinct[np.searchsorted(mass, levels * mass[-1])]
@@ -175,6 +177,7 @@ def _bent(knots: Array, *, is_cyclic: bool) -> list[Array]:
         differences = np.roll(np.eye(n_knots - 1), 1, axis=1) - np.eye(n_knots - 1)
         bends = np.linalg.pinv(differences @ differences)
         return [np.vstack([bends, bends[:1]])] if n_knots > 2 else []
-    differences = np.diff(np.eye(n_knots), n=2, axis=0)
-    bends = np.linalg.pinv(differences) if n_knots > 2 else np.zeros((n_knots, 0))
+    # Steps from knot to knot that have no part in the line, each squared.
+    steps = np.linalg.qr(np.hstack([np.ones((n_knots - 1, 1)), np.eye(n_knots - 1)[:, 1:]]))[0][:, 1:]
+    bends = np.vstack([np.zeros((1, n_knots - 2)), np.cumsum(steps, axis=0)])
     return [places[:, None], bends]

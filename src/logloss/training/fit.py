@@ -103,12 +103,12 @@ def fit(
         The level of a category that has no coefficient; the first one in order if left out.
     shapes : "auto", or dict of name to {"smooth", "linear", "cyclic"}, optional
         Fit an additive model (GAM) instead: each column of numbers contributes a function of its own to the log-odds.
-        "smooth": a curve, linear between up to 66 knots, quantiles of the rows and of the distinct values (each value,
-        where so few occur); "linear": a straight line; "cyclic": a curve that ends where it begins, such as of the hour
-        of the day. "auto": all columns of numbers are smooth, as are those that a dict does not name; those of an array
-        are called x0, x1, …, a single one x. Beyond the outermost knots, the range of training, a curve is constant.
-        Each term has a penalty, whose precisions are chosen from the data; a missing value has an effect of its own
-        with missing="indicator". Categories are pooled. Not with `penalty`, `l2_path`, `two_way`,
+        "smooth": a curve, linear between knots: each distinct value, up to 128, else up to 66 quantiles of the rows and
+        of the distinct values; "linear": a straight line; "cyclic": a curve that ends where it begins, such as of the
+        hour of the day. "auto": all columns of numbers are smooth, as are those that a dict does not name; those of an
+        array are called x0, x1, …, a single one x. Beyond the outermost knots, the range of training, a curve is
+        constant. Each term has a penalty, whose precisions are chosen from the data; a missing value has an effect of
+        its own with missing="indicator". Categories are pooled. Not with `penalty`, `l2_path`, `two_way`,
         interval="profile" or `start`; `l2` is for coefficients without a precision of their own. docs/shapes.md.
     pooled : name or list of names, optional
         Categories whose levels are partially pooled (random effects): each level has an effect, shrunk towards the

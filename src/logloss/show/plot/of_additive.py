@@ -24,6 +24,8 @@ ACROSS, WIDE_MM = 3, 183
 PANEL_MM, NUMBERS_MM, LEVELS_MM = 36.0, 5.0, 19.0
 # Letters of the name of a level, of a column above its panel, and of one below its picture.
 LEVEL_LETTERS, TITLE_LETTERS, NAME_LETTERS = 14, 30, 44
+# Letters of a number that is wide.
+LONG_NUMBER = 7
 # How far beyond a curve a missing value stands, in lengths of the axis.
 ASIDE = 0.1
 # The highest tick of a rug, in heights of the axes, and the lowest one in heights of that.
@@ -38,10 +40,8 @@ def effects(ax: Axes, drawing: Drawing) -> None:
     across = _across(len(panels))
     grid = spec.subgridspec(-(-len(panels) // across), across)
     ax.set_axis_off()
-    first: Axes | None = None
     for number, panel in enumerate(panels):
-        own = figure.add_subplot(grid[divmod(number, across)], sharey=first)
-        first = own if first is None else first
+        own = figure.add_subplot(grid[divmod(number, across)])
         _panel(own, drawing, panel, n_ticks=3)
         own.set_title(cut(panel["name"], TITLE_LETTERS), loc="left", parse_math=False, fontsize=SMALLEST + 0.5)
         if number % across:
@@ -91,6 +91,8 @@ def _curve(ax: Axes, drawing: Drawing, panel: dict[str, Any], rows: list[dict[st
             shares = (end - effect[crossing]) / (effect[crossing + 1] - effect[crossing])
             _triangles(ax, x[crossing] + shares * (x[crossing + 1] - x[crossing]), end, mark)
     _rug(ax, drawing, x, np.array([row["share_of_rows"] for row in numbers], float))
+    # Names of large numbers are wide.
+    n_ticks = n_ticks if len(_number(x[-1])) < LONG_NUMBER else min(n_ticks, 3)
     ticks = [x[0]] if is_point else [t for t in MaxNLocator(n_ticks).tick_values(x[0], x[-1]) if x[0] <= t <= x[-1]]
     names = [_number(tick) for tick in ticks]
     right = float(x[-1])
@@ -112,7 +114,9 @@ def _rug(ax: Axes, drawing: Drawing, x: Array, shares: Array) -> None:
     if has_rows.any():
         low, high = drawing.figures["y_low"], drawing.figures["y_high"]
         heights = (high - low) * RUG * np.maximum(shares[has_rows] / shares[has_rows].max(), LEAST_TICK)
-        ax.vlines(x[has_rows], low, low + heights, color=muted(ax), linewidth=0.7, zorder=1)
+        # One line with gaps: in a page it is one path.
+        ticks = np.column_stack([np.full(len(heights), low), low + heights, np.full(len(heights), math.nan)])
+        ax.plot(np.repeat(x[has_rows], 3), ticks.ravel(), color=muted(ax), linewidth=0.7, zorder=1)
 
 
 def _beyond(drawing: Drawing, effect: Array) -> Iterator[tuple[Array, float, str]]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from logloss.show import page
-from logloss.show.drawings.of_additive import MOST_PANELS, kinds
+from logloss.show.drawings.of_additive import kinds
 from logloss.show.report.of_model import fit_table, infinite_sentence, loss_sentence
 from logloss.show.words.of_additive import (
     ON_PAGES,
@@ -21,8 +21,8 @@ from logloss.text import counted, fixed, listed, printable, significant
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.term_effects import TermEffect
 
-# Terms that are named as the most important ones.
-N_NAMED = 3
+# Terms that are named as the most important ones, and terms with a picture: about 0.4 MB.
+N_NAMED, N_PICTURES = 3, 24
 
 
 def main_table(model: AdditiveModel) -> tuple[list[list[str]], str]:
@@ -75,13 +75,13 @@ def _fit(model: AdditiveModel) -> str:
 def pictures(model: AdditiveModel) -> list[str]:
     """The pictures of the page: one of each of the most important terms, then that of the passes."""
     _, *terms, passes = kinds(model)
-    return [*terms[:MOST_PANELS], passes]
+    return [*terms[:N_PICTURES], passes]
 
 
 def sections(model: AdditiveModel) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    is_long = len(model.terms) > MOST_PANELS
-    lines = [f"Pictures are of the {MOST_PANELS} most important terms."] if is_long else []
+    is_long = len(model.terms) > N_PICTURES
+    lines = [f"Pictures are of the {N_PICTURES} most important terms."] if is_long else []
     shown = page.table(*main_table(model), label="Terms")
     penalties = [["", "log loss without it (nats)", "precisions"]]
     for term in by_importance(model)[:ON_PAGES]:

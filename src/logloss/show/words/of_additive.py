@@ -12,7 +12,8 @@ from logloss.training.term_effects import LEVELS, NUMBER, POOLED, TermEffect
 
 # Of more terms the first ones are shown, in text and on a page.
 IN_TEXT, ON_PAGES = 40, 200
-# Kinds of terms in words, where the kind itself is none.
+# Kinds of terms in words, where the kind itself is none: beside the number of levels, and in a sentence.
+SHORT = {NUMBER: "line", POOLED: "pooled"}
 KIND_WORDS = {NUMBER: "line, no penalty", POOLED: "pooled", LEVELS: "no penalty"}
 
 
@@ -36,21 +37,21 @@ def by_importance(model: AdditiveModel) -> list[TermEffect]:
 def term_rows(model: AdditiveModel, most: int = IN_TEXT) -> tuple[list[list[str]], str]:
     """The terms below the names of the columns, most important first; how these align."""
     shown = by_importance(model)[:most]
-    names = ["", "kind", "effective df", "range (log-odds)"]
-    cells = [
-        [printable(term.column), kind_text(term), edf_text(term.effective_degrees_of_freedom), fixed(term.range, 2)]
-        for term in shown
-    ]
     shares = [model.share_of_skill(term.column) for term in shown]
-    if not all(map(math.isnan, shares)):
-        names.append("share of skill")
-        cells = [[*row, share_text(share)] for row, share in zip(cells, shares, strict=True)]
     tests = [p_of(term) for term in shown]
-    if not all(map(math.isnan, tests)):
-        names.append("p")
-        tested = ["" if math.isnan(p) else p_value(p) for p in tests]
-        cells = [[*row, p] for row, p in zip(cells, tested, strict=True)]
-    return [names, *cells], "ll" + "r" * (len(names) - 2)
+    columns_shown = {
+        "": [printable(term.column) for term in shown],
+        "share of skill": [share_text(share) for share in shares],
+        "range (log-odds)": [fixed(term.range, 2) for term in shown],
+        "effective df": [edf_text(term.effective_degrees_of_freedom) for term in shown],
+        "p": ["" if math.isnan(p) else p_value(p) for p in tests],
+        "levels": [count(len(term.at)) if term.kind in (LEVELS, POOLED) else "" for term in shown],
+        "kind": [SHORT.get(term.kind, term.kind) for term in shown],
+    }
+    # A column without any value is left out.
+    columns_shown = {name: cells for name, cells in columns_shown.items() if any(cells) or name == ""}
+    rows = [list(columns_shown), *map(list, zip(*columns_shown.values(), strict=True))]
+    return rows, "l" + "r" * (len(columns_shown) - 2) + "l"
 
 
 def left_out(model: AdditiveModel, most: int = IN_TEXT) -> list[str]:
