@@ -628,7 +628,7 @@ def changed(**fields):
         ({"log_loss_after": 0.0}, "what lies between log_loss and log_loss_after in expected_reduction"),
         ({"candidates": {"method": ["platt"]}}, "the columns method, log_loss_nats, .* in candidates"),
         ({"expected_reduction__low": 9.0}, "an interval around its value in expected_reduction"),
-        ({"map__kind": "line"}, "scoremap or stackedmap in map: kind"),
+        ({"map__class": "line"}, "scoremap or stackedmap in map: class"),
     ],
 )
 def test_a_file_that_was_tampered_with_is_refused(fields, message):
