@@ -7,6 +7,7 @@ processors' time, which other work on the machine disturbs less. psutil comes wi
 frames: the engines' own frames of such files, with one worker and with two, beside Spark's own average of −ln p; and a
 pass over nothing, of Spark alone and of ours.
 traffic: a part's description, an empty summary, the answer of a run, a pass of a fit.
+With --quick engines start once for all parts, with two workers, and each call is made once.
 """
 
 from __future__ import annotations
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import warnings
 from collections.abc import Callable, Iterator
-from functools import partial
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -60,7 +61,7 @@ def metered(call: Callable[[], Any], used: list[float]) -> None:
 
 def engines(requested: argparse.Namespace) -> Lines:
     """Seconds and efficiencies."""
-    with tempfile.TemporaryDirectory() as name, clusters(2) as (client, session):
+    with tempfile.TemporaryDirectory() as name, two_workers(requested) as (client, session):
         path = files_of(pathlib.Path(name) / "rows", requested.rows, max(1, requested.rows // 10**6), len(FEATURES))
         calls = {
             "measure": partial(logloss.measure, path, y_true="y", y_proba="p"),
@@ -72,7 +73,7 @@ def engines(requested: argparse.Namespace) -> Lines:
                 name: partial(metered, partial(calls[verb], engine=engine), used[name])
                 for name, engine in (("threads", None), ("Dask", client), ("Spark", session))
             }
-            seconds = turns(work, rounds, warm_up=1)
+            seconds = turns(work, rounds, warm_up=min(1, requested.rounds - 1))
             used = {name: each[-rounds:] for name, each in used.items()}
             for name, times in seconds.items():
                 figures = {"seconds": statistics.median(times), "processor_seconds": statistics.median(used[name])}
@@ -86,7 +87,11 @@ def frames(requested: argparse.Namespace) -> Lines:
     """Seconds with one worker and with two; at an efficiency of 1 two take half the time."""
     with tempfile.TemporaryDirectory() as name:
         path = files_of(pathlib.Path(name) / "rows", requested.rows, max(1, requested.rows // 10**6), 3)
-        one, two = (in_own_process(seconds_of_frames, path, n, requested.rounds) for n in (1, 2))
+        if requested.quick:
+            with two_workers(requested) as started:
+                one = two = seconds_by(started, path, requested.rounds)
+        else:
+            one, two = (in_own_process(seconds_of_frames, path, n, requested.rounds) for n in (1, 2))
     for case, times in two.items():
         figures = {"one_worker": statistics.median(one[case]), "two_workers": statistics.median(times)}
         figures["efficiency"] = figures["one_worker"] / (2 * figures["two_workers"])
@@ -100,38 +105,45 @@ AVERAGE = "Spark's own avg(-ln)"
 
 def seconds_of_frames(path: str, n_workers: int, rounds: int) -> dict[str, list[float]]:
     """Seconds of each case, with so many workers of one thread."""
+    with clusters(n_workers) as started:
+        return seconds_by(started, path, rounds)
+
+
+def seconds_by(started: tuple[Any, Any], path: str, rounds: int) -> dict[str, list[float]]:
+    """Seconds of each case by engines that are running."""
     import dask.dataframe
     from pyspark.sql import functions
 
-    with clusters(n_workers) as (client, session):
-        of_spark, of_dask = session.read.parquet(path), dask.dataframe.read_parquet(path)
-        log_loss = -functions.when(of_spark.y == 1, functions.log(of_spark.p)).otherwise(functions.log1p(-of_spark.p))
-        average = of_spark.select(functions.avg(log_loss))
-        measure = partial(logloss.measure, y_true="y", y_proba="p")
-        cases = {
-            "threads": partial(measure, path),
-            AVERAGE: average.collect,
-            "measure, a frame of Spark": partial(measure, of_spark),
-            "measure, files on Spark": partial(measure, path, engine=session),
-            "measure, a frame of Dask": partial(measure, of_dask),
-            "measure, files on Dask": partial(measure, path, engine=client),
+    client, session = started
+    of_spark, of_dask = session.read.parquet(path), dask.dataframe.read_parquet(path)
+    log_loss = -functions.when(of_spark.y == 1, functions.log(of_spark.p)).otherwise(functions.log1p(-of_spark.p))
+    average = of_spark.select(functions.avg(log_loss))
+    measure = partial(logloss.measure, y_true="y", y_proba="p")
+    cases = {
+        "threads": partial(measure, path),
+        AVERAGE: average.collect,
+        "measure, a frame of Spark": partial(measure, of_spark),
+        "measure, files on Spark": partial(measure, path, engine=session),
+        "measure, a frame of Dask": partial(measure, of_dask),
+        "measure, files on Dask": partial(measure, path, engine=client),
+    }
+    warm_up = min(1, rounds - 1)
+    seconds = turns(cases, rounds, warm_up=2 * warm_up)
+    fits = {
+        f"fit, a frame of {name}": partial(logloss.fit, each, "y", features=["x0", "x1", "x2"], leave_one_out=False)
+        for name, each in (("Spark", of_spark), ("Dask", of_dask))
+    }
+    seconds |= turns(fits, max(1, rounds // 3), warm_up=warm_up)
+    tasks = session.range(0, 8, 1, 8)
+    rows = tasks.selectExpr("id % 2 as y", "0.5D as p")
+    with placed(rows, RowOptions(y_true="y", y_proba="p"), is_repeated=True) as table:
+        source, roles = bind(table, RowOptions(y_true="y", y_proba="p"))
+        passes = {
+            "nothing in 8 tasks, SQL of Spark": tasks.selectExpr("id + 1").collect,
+            "nothing in 8 tasks, mapInArrow": tasks.mapInArrow(lambda batches: batches, "id long").collect,
+            "nothing in 8 tasks, a pass of ours": partial(walk, source, roles, LossSummary.empty()),
         }
-        seconds = turns(cases, rounds)
-        fits = {
-            f"fit, a frame of {name}": partial(logloss.fit, each, "y", features=["x0", "x1", "x2"], leave_one_out=False)
-            for name, each in (("Spark", of_spark), ("Dask", of_dask))
-        }
-        seconds |= turns(fits, max(1, rounds // 3), warm_up=1)
-        tasks = session.range(0, 8, 1, 8)
-        rows = tasks.selectExpr("id % 2 as y", "0.5D as p")
-        with placed(rows, RowOptions(y_true="y", y_proba="p"), is_repeated=True) as table:
-            source, roles = bind(table, RowOptions(y_true="y", y_proba="p"))
-            passes = {
-                "nothing in 8 tasks, SQL of Spark": tasks.selectExpr("id + 1").collect,
-                "nothing in 8 tasks, mapInArrow": tasks.mapInArrow(lambda batches: batches, "id long").collect,
-                "nothing in 8 tasks, a pass of ours": partial(walk, source, roles, LossSummary.empty()),
-            }
-            return seconds | turns(passes, 3 * rounds)
+        return seconds | turns(passes, 3 * rounds, warm_up=2 * warm_up)
 
 
 @contextlib.contextmanager
@@ -150,6 +162,26 @@ def clusters(n_workers: int) -> Iterator[tuple[Any, Any]]:
             yield client, session
         finally:
             session.stop()
+
+
+# The engines that the parts of a quick run share.
+SHARED = contextlib.ExitStack()
+
+
+@cache
+def shared_clusters() -> tuple[Any, Any]:
+    """Engines that run until the program ends."""
+    return SHARED.enter_context(clusters(2))
+
+
+@contextlib.contextmanager
+def two_workers(requested: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
+    """Engines with two workers each: of their own, but that the parts of a quick run share them."""
+    if requested.quick:
+        yield shared_clusters()
+    else:
+        with clusters(2) as started:
+            yield started
 
 
 def traffic(requested: argparse.Namespace) -> Lines:
@@ -173,4 +205,5 @@ def traffic(requested: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    record(engines, frames, traffic, rows=(10**7, 10**5), rounds=(6, 1))
+    with SHARED:
+        record(engines, frames, traffic, rows=(10**7, 10_000), rounds=(6, 1))

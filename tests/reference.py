@@ -340,14 +340,14 @@ def losses_along(y: Floats, mass: Floats | None, ends: Sequence[Floats]) -> list
     return [deposit(logistic_rows(y, z, mass, None)[0]) for z in ends]
 
 
-def gather(columns: Sequence[Floats], centres: Floats, limits: Floats, gaps: Sequence[int]) -> list[list[float]]:
-    """Columns less their centres, cut off; that of what lacks, NaN, is 1 at the place that `gaps` names."""
+def gather(columns: Sequence[Floats], centres: Floats, gaps: Sequence[int]) -> list[list[float]]:
+    """Columns less their centres; that of what lacks, NaN, is 1 at the place that `gaps` names."""
     found: list[list[float]] = [[0.0] * len(columns[0]) for _ in gaps]
     own = iter(columns)
     for j in (j for j in range(len(gaps)) if j not in gaps):
         for i, value in enumerate(next(own)):
             is_gap = math.isnan(value) and gaps[j] >= 0
-            found[j][i] = 0.0 if is_gap else max(-limits[j], min(float(value) - centres[j], limits[j]))
+            found[j][i] = 0.0 if is_gap else float(value) - centres[j]
             if gaps[j] >= 0:
                 found[gaps[j]][i] = float(is_gap)
     return found
@@ -436,7 +436,7 @@ def pooled_entropy(ones: Floats, rows: Floats) -> float:
 def drawn_shares(key: int, proba: Floats, rows: Floats, n_draws: int) -> list[list[float]]:
     """Of each draw and run: the quantile of the binomial distribution, of SciPy, at a number from SplitMix64.
 
-    Rows that are not whole are of a mixture of two distributions; of a variance above 1024, fewer deviate for all.
+    Rows that are not whole are of a mixture of two distributions; of a variance above 256, fewer deviate for all.
     """
     from scipy import stats
 
@@ -446,8 +446,8 @@ def drawn_shares(key: int, proba: Floats, rows: Floats, n_draws: int) -> list[li
         for i, (p, size) in enumerate(zip(map(float, proba), map(float, rows), strict=True)):
             uniform = (split_mix(state + (i + 1) * golden) >> 11) / 2**53
             n, scale, above = math.floor(size), 1.0, 0.0
-            if size * (p * (1 - p)) > 1024:
-                n = math.floor(1024 / (p * (1 - p)))
+            if size * (p * (1 - p)) > 256:
+                n = math.floor(256 / (p * (1 - p)))
                 scale = math.sqrt(n / size)
             else:
                 above = (n + 1) * (size - n) / size

@@ -61,6 +61,23 @@ def test_a_bound_is_that_of_the_formulas_in_50_digits(is_penalised, fit_intercep
         assert certified.bound_of(*arguments) == reference.bound_of(*arguments) == math.inf
 
 
+@pytest.mark.parametrize("size", [2.0**-900, 2.0**900])
+def test_a_duality_gap_is_in_the_unit_of_the_weights(size):
+    """A residual of 1e-271 has no square in the floats: a gap of 0 would certify any point."""
+    rng = np.random.default_rng(SEED)
+    gradient, residual_sizes, logit_sizes = rng.normal(size=3), rng.gamma(1.0, 1.0, 3), rng.gamma(1.0, 1.0, 3)
+    curvature, penalty, at = np.array([3.0, 0.5, -0.2]), np.array([0.0, 1.0, 2.0]), rng.normal(size=3)
+
+    def bound(unit):
+        sums = gradient, gradient, gradient, gradient, curvature, residual_sizes, logit_sizes
+        at_point = penalty * unit, at
+        scalars, counts, proofs = (0.0, 0.0, 0.0, 700.0 * unit), (5_000, 3), (False, True, True)
+        return certified.bound_of(tuple(own * unit for own in sums), at_point, scalars, counts, proofs)
+
+    assert bound(size) == size * bound(1.0)
+    assert bound(1.0) > 0.01
+
+
 def test_a_lost_share_is_that_of_its_formula():
     diagonal, deviations = np.array([1.0, 1e6, 3e-5]), np.array([0.5, 2e-3, 700.0])
     expected = float(reference.lost_share(diagonal.tolist(), deviations.tolist(), 2_049))

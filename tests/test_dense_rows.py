@@ -23,7 +23,7 @@ LENGTHS = (1, 3, 4, 15, 16, 17, TILE_ROWS - 1, TILE_ROWS, TILE_ROWS + 1, 2 * TIL
 
 def plain_table(arrays, width):
     """Of numbers as they stand."""
-    return table_of(arrays, np.zeros(width), np.full(width, np.inf), np.full(width, NO_GAPS))
+    return table_of(arrays, np.zeros(width), np.full(width, NO_GAPS))
 
 
 def layouts(rows):
@@ -50,11 +50,11 @@ def out_of_step(rows):
     return held
 
 
-def gathered(arrays, width, centres, limits, gaps, start, stop):
+def gathered(arrays, width, centres, gaps, start, stop):
     """As columns."""
     out = np.zeros((width, stop - start))
     kept = [readable(values) for values in arrays]
-    numbers = table_of(kept, centres, limits, gaps)
+    numbers = table_of(kept, centres, gaps)
     dense_rows.gather(numbers, start, stop - start, out.reshape(-1), stop - start)
     return out
 
@@ -69,11 +69,10 @@ def test_numbers_are_read_from_wherever_they_stand(layout, width, dtype):
     arrays = [
         values if values.dtype != np.float64 or not values.flags.aligned else values.astype(dtype) for values in arrays
     ]
-    centres, limits = np.arange(width) / 8, np.full(width, 1.5)
-    gaps = np.full(width, NO_GAPS)
+    centres, gaps = np.arange(width) / 8, np.full(width, NO_GAPS)
     for start, stop in ((0, 23), (5, 6), (3, 20)):
-        found = gathered(arrays, width, centres, limits, gaps, start, stop)
-        expected = reference.gather(rows[start:stop].T.tolist(), centres.tolist(), limits.tolist(), gaps.tolist())
+        found = gathered(arrays, width, centres, gaps, start, stop)
+        expected = reference.gather(rows[start:stop].T.tolist(), centres.tolist(), gaps.tolist())
         assert found.tolist() == expected
 
 
@@ -81,11 +80,11 @@ def test_what_lacks_is_at_the_centre_and_has_a_column_of_its_own():
     rows = np.array([[1.0, np.nan, 3.0], [np.nan, 2.0, 3.0], [4.0, np.nan, np.nan]])
     # The second of two columns of a matrix, and a column.
     centres, gaps = np.array([1.0, 2.0, 0.0, 3.0, 0.0]), np.array([NO_GAPS, 2, NO_GAPS, 4, NO_GAPS])
-    found = gathered([rows[:, :2], rows[:, 2].copy()], 5, centres, np.full(5, np.inf), gaps, 0, 3)
+    found = gathered([rows[:, :2], rows[:, 2].copy()], 5, centres, gaps, 0, 3)
     # NaN stays where nothing may lack: it is no number.
     assert np.isnan(found[0, 1])
     found[0, 1] = rows[1, 0] = 0.0
-    expected = reference.gather(rows.T.tolist(), centres.tolist(), [np.inf] * 5, gaps.tolist())
+    expected = reference.gather(rows.T.tolist(), centres.tolist(), gaps.tolist())
     expected[0][1] = 0.0
     assert found.tolist() == expected
 

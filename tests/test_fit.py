@@ -421,6 +421,19 @@ def test_weights_are_counts_against_the_penalty():
         assert slope(model) == pytest.approx(1.642425864456963, rel=1e-13)
 
 
+def test_steps_that_leave_the_numbers_are_no_warnings_of_numpy():
+    """Weights of 1e-99 to 1e99: a trial point of 1e200 has no square; it is not taken, and the fit tells how it ends."""
+    rng = np.random.default_rng(313)
+    n_rows, width = int(rng.integers(8, 20)), int(rng.integers(2, 5))
+    features = rng.integers(-9, 10, (n_rows, width)).astype(float)
+    labels = (rng.random(n_rows) < 0.5).astype(int)
+    weight = 10.0 ** rng.integers(-99, 99, n_rows)
+    with pytest.warns(logloss.ConvergenceWarning) as warned:
+        model = logloss.fit(features, labels, sample_weight=weight, leave_one_out=False, max_passes=60)
+    assert [own.category for own in warned] == [logloss.ConvergenceWarning]
+    assert np.isfinite(model.values).all()
+
+
 def test_a_share_is_as_good_as_its_rows():
     """Label 0.25 with weight 4 is one row of ones and three of zeros."""
     shares = logloss.fit([0.0, 1.0, 2.0], [0.25, 0.5, 0.75], sample_weight=[4, 4, 4], l2=0.1)

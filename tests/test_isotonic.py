@@ -75,14 +75,14 @@ def outcomes(rows, p) -> tuple[np.ndarray, np.ndarray]:
     return shares[:end], np.diff(below[:end], prepend=0.0)
 
 
-@pytest.mark.parametrize("n", [1, 2, 7, 300, 4_000])
+@pytest.mark.parametrize("n", [1, 2, 7, 300, 1_000])
 @pytest.mark.parametrize("p", [0.0, 1e-300, 1e-9, 0.02, 0.5, 0.7, 1 - 1e-9, 1.0])
 def test_the_ones_of_a_run_are_binomial(n, p):
     shares, masses = outcomes(n, p)
     ones = np.rint(shares * n)
     assert (np.diff(ones) == 1).all()
     assert (shares == ones / n).all()
-    # Up to 500 terms are added up, and what is left out is 2^-40 of the most probable.
+    # Up to 250 terms are added up, and what is left out is 2^-40 of the most probable.
     assert masses == pytest.approx(stats.binom.pmf(ones, n, p), rel=1e-9, abs=1e-14)
     assert masses.sum() == pytest.approx(1.0, abs=1e-12)
     left_out = stats.binom.cdf(ones[0] - 1, n, p) + stats.binom.sf(ones[-1], n, p)
@@ -94,7 +94,7 @@ def test_the_ones_of_a_run_are_binomial(n, p):
 def test_effective_rows_vary_as_so_many_rows(rows, p):
     """Of any number that need not be whole, and where there are so many that fewer deviate for them."""
     shares, masses = outcomes(rows, p)
-    # Shares of rows of variance 2^10 are not below 0 where they are scaled: p − p·scale rounds to no less.
+    # Shares of rows of variance 2^8 are not below 0 where they are scaled: p − p·scale rounds to no less.
     assert shares.min() >= 0
     assert shares.max() <= 1
     assert masses @ shares == pytest.approx(p, rel=1e-9)
@@ -121,16 +121,12 @@ def test_drawn_shares_equal_their_twin():
     rng = np.random.default_rng(SEED)
     proba = rng.random(60)
     rows = np.concatenate([rng.integers(1, 5, 20), 1 + 9 * rng.random(20), 10 ** (5 + 4 * rng.random(20))])
-    found, parts = np.empty((2, 5, 60))
-    isotonic.drawn_shares(np.uint64(99), proba, rows, 0, 60, found)
+    found = np.empty((5, 60))
+    isotonic.drawn_shares(np.uint64(99), proba, rows, found)
     expected = np.array(reference.drawn_shares(99, proba, rows, 5))
     assert (found[:, :40] == expected[:, :40]).all()
     # A scaled share is a product and a sum, rounded.
     assert found[:, 40:] == pytest.approx(expected[:, 40:], rel=2.0**-50)
-    # The same in parts, in another order.
-    for first, last in ((31, 60), (0, 7), (7, 31)):
-        isotonic.drawn_shares(np.uint64(99), proba, rows, first, last, parts)
-    assert (parts == found).all()
 
 
 def test_the_miscalibration_of_draws_equals_its_twin():
@@ -139,10 +135,9 @@ def test_the_miscalibration_of_draws_equals_its_twin():
     if_zero, if_one = -np.log1p(-proba), -np.log(proba)
     shares = rng.integers(0, 4, (5, 40)) / 3
     found = np.full(5, np.nan)
-    isotonic.miscalibrations(shares, mass, if_zero, if_one, 1, 4, found)
-    assert np.isnan(found[[0, 4]]).all()
+    isotonic.miscalibrations(shares, mass, if_zero, if_one, found)
     # Differences of sums of 40 terms of order one.
-    assert found[1:4] == pytest.approx(reference.miscalibrations(shares[1:4], mass, if_zero, if_one), abs=1e-13)
+    assert found == pytest.approx(reference.miscalibrations(shares, mass, if_zero, if_one), abs=1e-13)
 
 
 @given(st.lists(st.tuples(st.integers(0, 9), st.integers(1, 9)), min_size=60, max_size=200))

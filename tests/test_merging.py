@@ -24,6 +24,7 @@ from logloss.onepass.summaries import (
     cluster_periods,
     cluster_sums,
     contrast,
+    distinct_values,
     features,
     group_keys,
     grouped,
@@ -268,7 +269,7 @@ def narrow(request, monkeypatch):
         monkeypatch.setattr(group_keys, "MOST_GROUPS", 3)
         monkeypatch.setattr(group_keys, "MOST_PERIOD_SUMS", 3 * NUMBERS.sums.n_columns)
         monkeypatch.setattr(contrast, "N_LARGEST_DIFFERENCES", 2)
-        monkeypatch.setattr(features, "MOST_KEPT", 2)
+        monkeypatch.setattr(distinct_values, "MOST_KEPT", 2)
         monkeypatch.setattr(features, "MOST_LEVELS", 3)
 
 

@@ -235,6 +235,31 @@ def test_a_fold_that_lacks_a_class_is_legal():
     assert all(math.isfinite(loss) for loss in path.table["log_loss"])
 
 
+@pytest.mark.parametrize("options", [{}, {"cluster": np.arange(240) % 40}])
+@pytest.mark.parametrize("size", [2.0**-1000, 2.0**900])
+def test_the_size_of_weights_changes_no_interval(size, options):
+    """Squares of such weights are no floats; with penalties in proportion the fits are the same."""
+    X, y = simulated()
+    weight = np.random.default_rng(2).integers(1, 5, len(y)).astype(float)
+    usual, own = (
+        logloss.fit(X, y, l2_path=[l2 * unit for l2 in L2S], cv=4, sample_weight=weight * unit, **options).path
+        for unit in (1.0, size)
+    )
+    for name in ("log_loss", "low", "high", "difference", "difference_low", "difference_high"):
+        # Differences of losses near 0.6 have so many digits.
+        np.testing.assert_allclose(own.table[name], usual.table[name], rtol=1e-12, atol=1e-15, err_msg=name)
+
+
+def test_heavy_rows_of_one_class_have_a_base_rate():
+    """(s + ½) / (n + 1) of a weight of 1e20 rounds to 1, whose log-odds are infinite; the true ones are not."""
+    path = logloss.fit(
+        np.arange(6.0), [1, 1, 1, 1, 0, 0], l2_path=[1.0], cv=np.repeat([0, 1], [4, 2]), sample_weight=np.full(6, 1e20)
+    ).path
+    # Of the other fold each: 2·10²⁰ zeros, 4·10²⁰ ones.
+    expected = [-math.log(0.5 / 2e20), -math.log(0.5 / 4e20)]
+    assert fold_losses(path)[:, 0] == pytest.approx(expected, rel=1e-14)
+
+
 def test_without_a_penalty_held_out_rows_may_lose_infinitely():
     x = np.array([-3.0, -2.0, -1.0, 1.0, 2.0, 3.0, -0.5])
     y = np.array([0, 0, 0, 1, 1, 1, 1])

@@ -495,7 +495,7 @@ def test_the_sums_are_what_their_names_say():
     y, p, w = np.array([1.0, 0.0, 0.5]), np.array([0.5, 0.5, 0.25]), np.array([1.0, 2.0, 4.0])
     summary = LossSummary.of(Table(y, p, sample_weight=w).block())
     sums = AllSums(summary, score_table_of(summary.scores))
-    found = {name: Fraction(sums.sum(name), 1 << exact.UNIT_EXPONENT) for name in SUMS}
+    found = {name: Fraction(sums.sum(name), 1 << sums.unit_exponent) for name in SUMS}
     assert (found["w"], found["ww"], found["www"]) == (7, 21, 73)
     assert (found["a"], found["aw"], found["aa"]) == (3, 9, 5)
     # Brier: ¼, ¼, and ½·(9/16) + ½·(1/16) = 5/16.
@@ -517,8 +517,8 @@ def test_powers_of_a_loss_are_kept_in_two_halves():
     found = LossSummary.of(table.block())
     summary = AllSums(found, score_table_of(found.scores))
     x = Fraction(1e9 + 2.0**-20)
-    assert Fraction(summary.sum("cc"), 1 << exact.UNIT_EXPONENT) == x**2
-    assert abs(Fraction(summary.sum("ccc"), 1 << exact.UNIT_EXPONENT) - x**3) <= x**3 / 2**104
+    assert Fraction(summary.sum("cc"), 1 << summary.unit_exponent) == x**2
+    assert abs(Fraction(summary.sum("ccc"), 1 << summary.unit_exponent) - x**3) <= x**3 / 2**104
 
 
 def test_the_largest_losses_are_the_same_whatever_is_merged_first():

@@ -22,8 +22,9 @@ from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.inference.clustered_groups import why_too_few
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE
-from logloss.inference.moments import Moments, dot
+from logloss.inference.moments import Moments
 from logloss.inference.recalibration import Recalibration, finite
+from logloss.inference.score_table import dot
 from logloss.inference.variance import ErrorOf, error_of_rows, figures_of
 from logloss.measurement import Measurement, SummaryRecord, summarise
 from logloss.text import listed, value_text

@@ -26,7 +26,7 @@ from logloss.calibration.map_fits import FitData, fitted_map, log_odds_of
 from logloss.calibration.maps import IDENTITY, ISOTONIC, MIXTURE, ScoreMap, StackedMap
 from logloss.data.values import Array
 from logloss.inference.logistic_line import costs
-from logloss.inference.moments import dot
+from logloss.inference.score_table import dot
 from logloss.inference.variance import ErrorOf
 
 AUTO = "auto"

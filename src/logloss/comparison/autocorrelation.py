@@ -22,7 +22,8 @@ import numpy as np
 
 from logloss.answers.estimate import Estimate, SamplingError, student_quantile, with_interval
 from logloss.data.values import Array
-from logloss.inference.moments import ROUNDING, dot
+from logloss.inference.moments import ROUNDING
+from logloss.inference.score_table import dot
 from logloss.text import count, counted, significant
 
 # Of fewer there would be a single cosine, and a variance with one degree of freedom.

@@ -25,11 +25,11 @@ from logloss.inference.cautions import caution_of_concentration
 from logloss.inference.clustered_groups import ClustersOfGroups, why_too_few
 from logloss.inference.clusters import ClusteredMoments, Clusters
 from logloss.inference.folds import FoldLosses, with_training
-from logloss.inference.groups import sums_of_keys
-from logloss.inference.moments import Moments, dot, moments_of
+from logloss.inference.groups import sums_of_keys, unit_exponent_of
+from logloss.inference.moments import Moments, moments_of
 from logloss.inference.overfitting import Overfitting, overfitting_of
 from logloss.inference.recalibration import Influence, Recalibration, influences_of
-from logloss.inference.score_table import ScoreTable, score_table_of
+from logloss.inference.score_table import ScoreTable, dot, score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.summaries import ComparisonSummary, GroupedSummary, pairs_of
@@ -187,8 +187,9 @@ class PairEstimator:
         mine, other = (self.summary.losses[number].clusters for number in (i, j))
         if mine is None or other is None:
             return {"w": [], "c": []}
-        costs = zip(sums_of_keys(mine, "c"), sums_of_keys(other, "c"), strict=True)
-        return {"w": sums_of_keys(mine, "w"), "c": [sign * (first - second) for first, second in costs]}
+        unit = unit_exponent_of(mine, other)
+        costs = zip(*(sums_of_keys(each, "c", unit) for each in (mine, other)), strict=True)
+        return {"w": sums_of_keys(mine, "w", unit), "c": [sign * (first - second) for first, second in costs]}
 
     def _delta(self, better: int, worse: int, n_better: int, n_worse: int, n_both: int) -> tuple[float, str]:
         """The difference of the two losses, rounded once, and why it has no interval."""

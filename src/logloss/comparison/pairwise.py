@@ -15,8 +15,9 @@ from logloss.answers.estimate import CONFIDENCE, INFINITE, Estimate, SamplingErr
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.sequential import SequentialAnalysis
 from logloss.inference.cautions import caution_of
-from logloss.inference.groups import clustered_mean, sums_of_key
+from logloss.inference.groups import clustered_mean, sums_of_key, unit_exponent_of
 from logloss.inference.moments import Moments, effective_count
+from logloss.inference.sums import in_largest_unit
 from logloss.onepass.kernels.exact import UNIT_EXPONENT, of_count, ratio
 from logloss.onepass.summaries import ComparisonSummary, LargeLoss
 from logloss.onepass.summaries.contrast import Contrast
@@ -121,19 +122,19 @@ class PairSums:
         any_loss = summary.losses[0]
         self.n_rows = contrast.counts[0]
         self.n_positive, self.n_infinite, self.is_soft = any_loss.n_positive, 0, any_loss.is_soft
-        self.unit_exponent = UNIT_EXPONENT
         # Rows without weights are counted, not summed: each adds one to every power of the weight.
         hard = of_count(any_loss.n_hard[0])
-        self._sums = {name: any_loss.general[SUMS.index(name)] + hard for name in ("w", "ww", "www")}
-        for name in self._sums:
-            self._sums[name] -= contrast.sum(f"out_{name}")
+        sums = {name: any_loss.general[SUMS.index(name)] + hard for name in ("w", "ww", "www")}
+        for name in sums:
+            sums[name] -= contrast.sum(f"out_{name}")
         # c³ and products with a single c change their sign with it.
         for name in ("c", "cw", "cww", "ccc"):
-            self._sums[name] = sign * contrast.sum(name)
-        self._sums |= {name: contrast.sum(name) for name in ("cc", "ccw")}
+            sums[name] = sign * contrast.sum(name)
+        sums |= {name: contrast.sum(name) for name in ("cc", "ccw")}
+        self._sums, self.unit_exponent = in_largest_unit(sums)
 
     def sum(self, name: str) -> int:
-        """One of the sums, in units of 2^-6720."""
+        """One of the sums, in units of 2^-unit_exponent."""
         return self._sums[name]
 
 
@@ -159,11 +160,12 @@ class GroupPairSums:
     def __init__(
         self, grouped: GroupedSummary, number: int, pair: tuple[int, int], place: int, n_forecasts: int
     ) -> None:
-        sums = sums_of_key(grouped.sums, number)
+        # With digits to spare for the quotient below.
+        self.unit_exponent = min(unit_exponent_of(grouped) + 64, UNIT_EXPONENT)
+        sums = sums_of_key(grouped.sums, number, self.unit_exponent)
         counts = grouped.totals.counts[int(np.searchsorted(grouped.totals.keys, number))].tolist()
         better, worse = pair
         self.n_rows, self.n_positive, self.n_infinite, self.is_soft = counts[0], 0, 0, False
-        self.unit_exponent = UNIT_EXPONENT
         self.n_infinite_of = counts[1 + better], counts[1 + worse]
         self.losses = sums[1 + better], sums[1 + worse]
         # Weight, losses, weight², weight times losses, squares of the differences.
@@ -179,14 +181,14 @@ class GroupPairSums:
         self._sums["www"] = self._sums["ww"] ** 2 // self._sums["w"]
 
     def sum(self, name: str) -> int:
-        """One of the sums, in units of 2^-6720."""
+        """One of the sums, in units of 2^-unit_exponent."""
         return self._sums[name]
 
     def figures(self, total: int, *, clusters: tuple[float, float] | None) -> dict[str, Any]:
-        """The row of a table; clusters: their effective number and the standard error of the difference; None if rows
-        are independent."""
+        """The row of a table; total: the weight of all rows, in units of 2^-6720; clusters: their effective number and
+        the standard error of the difference; None if rows are independent."""
         moments = Moments(self)
-        weight = moments.weight
+        weight, total = moments.weight, total >> UNIT_EXPONENT - self.unit_exponent
         losses = [
             math.inf if n else ratio(sum_, weight) for n, sum_ in zip(self.n_infinite_of, self.losses, strict=True)
         ]

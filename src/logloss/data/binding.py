@@ -206,7 +206,8 @@ def with_texts(source: Source, roles: Roles) -> Roles:
     numbers = (*roles.probabilities, roles.y_logit, roles.sample_weight, roles.counts, roles.offset)
     numbers += () if roles.label_test is not None else (roles.y_true,)
     names = {name for name in (*numbers, *(each.y_logit for each in roles.forecasters)) if name is not None}
-    return replace(roles, texts=frozenset(name for name in names if source.kind_of(name) == "text"))
+    texts = frozenset(name for name in names if source.kind_of(name) == "text")
+    return replace(roles, texts=texts) if texts != roles.texts else roles
 
 
 def _keys(given: Any, role: str, n_rows: int | None = None, names: Sequence[str] = ()) -> dict[str, Column | None]:

@@ -6,9 +6,8 @@ never spread out into columns of zeros and ones.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from functools import cached_property
 from typing import TYPE_CHECKING
 
@@ -115,11 +114,6 @@ class Design:
         return np.concatenate([[1.0], dense, np.ones(self.width - 1 - self.n_dense)])
 
     @cached_property
-    def limits(self) -> Array:
-        """The size at which each number less its centre is cut off, shape (n_dense,)."""
-        return self._of_numbers([term.limit * term.scale for term in self.numbers], math.inf)
-
-    @cached_property
     def gaps(self) -> Array:
         """The place, among the numbers, of what is 1 where a number holds nothing, shape (n_dense,); −1 without one."""
         gaps, start = np.full(self.n_dense, -1), 0
@@ -146,11 +140,6 @@ class Design:
         is_wide = self.largest[1 : 1 + self.n_dense] > OUTLYING / 2
         names = [name for term in self.numbers for name in term.coefficient_names]
         return tuple(name for name, wide in zip(names, is_wide, strict=True) if wide)
-
-    def cut_off(self, limit: float) -> Design:
-        """The same design with numbers cut off at so many scales from their centres."""
-        terms = (replace(term, limit=limit) if isinstance(term, Numbers) else term for term in self.terms)
-        return replace(self, terms=tuple(terms))
 
     def _of_numbers(self, parts: Sequence[Array], of_lacking: float) -> Array:
         filled = [
@@ -320,7 +309,7 @@ def readable(values: Array) -> Array:
     return values if is_regular else np.require(values, requirements=("C", "ALIGNED"))
 
 
-def table_of(arrays: Sequence[Array], centres: Array, limits: Array, gaps: Array) -> NumberTable:
+def table_of(arrays: Sequence[Array], centres: Array, gaps: Array) -> NumberTable:
     """Where the numbers of `readable` arrays are, columns or matrices; valid as long as the arrays are."""
     from logloss.onepass.kernels.dense_rows import NumberTable
 
@@ -334,7 +323,6 @@ def table_of(arrays: Sequence[Array], centres: Array, limits: Array, gaps: Array
         np.array([values.shape[1] for values in wide], np.int64),
         sizes == np.dtype(np.float32).itemsize,
         centres,
-        limits,
         gaps,
     )
 
@@ -361,7 +349,7 @@ class Coded:
     @cached_property
     def table(self) -> NumberTable:
         """Where the numbers are, as the kernels take it; valid as long as this object is."""
-        return table_of(self._arrays, self.design.centre, self.design.limits, self.design.gaps)
+        return table_of(self._arrays, self.design.centre, self.design.gaps)
 
     def piece(self, start: int, stop: int) -> Array:
         """The numbers of some rows less their centre, shape (n_rows, n_dense), column-major. Cost: one copy."""

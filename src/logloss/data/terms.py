@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -34,7 +33,6 @@ class Numbers:
     lacks: whether each has rows that hold nothing; then such rows get the centre, and a coefficient of their own.
     means: those of training, where they are not the centre. lows, highs: between what they lay in training. sds: their
     standard deviations there, √(Σw(x − mean)² / Σw).
-    limit: numbers are cut off at so many scales from the centre, to see what the fit would be without outliers.
     """
 
     column: str
@@ -46,7 +44,6 @@ class Numbers:
     lows: Array | None = None
     highs: Array | None = None
     sds: Array | None = None
-    limit: float = math.inf
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Numbers):
@@ -55,7 +52,7 @@ class Numbers:
         return all(np.array_equal(a, b) if isinstance(a, np.ndarray) else a == b for a, b in pairs)
 
     def __hash__(self) -> int:
-        return hash((self.column, self.names, self.lacks, self.limit))
+        return hash((self.column, self.names, self.lacks))
 
     @property
     def coefficient_names(self) -> tuple[str, ...]:

@@ -12,9 +12,9 @@ from logloss.data.values import Array
 from logloss.difference.answer import Difference
 from logloss.difference.mix import groups_of, psi_of
 from logloss.errors import DataError
-from logloss.inference.moments import dot, moments_of
+from logloss.inference.moments import moments_of
 from logloss.inference.overfitting import overfitting_of
-from logloss.inference.score_table import score_table_of
+from logloss.inference.score_table import dot, score_table_of
 from logloss.inference.variance import cluster_deviations, clustered
 from logloss.measurement import Measurement
 from logloss.onepass.kernels.exact import ratio

@@ -21,8 +21,7 @@ from logloss.data.values import Array
 from logloss.inference.clustered_groups import NOT_KEPT, ClustersOfGroups, why_too_few
 from logloss.inference.clusters import effective_number
 from logloss.inference.groups import GroupSums, powers_about
-from logloss.inference.moments import dot
-from logloss.inference.score_table import score_table_of
+from logloss.inference.score_table import dot, score_table_of
 from logloss.measurement import Measurement
 from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.summaries import GroupedSummary

@@ -279,7 +279,6 @@ RULES = {
         Rule("centre", _are_in_range, "finite numbers of each column, lows below highs"),
         Rule("sds", _are_deviations, "numbers of at least 0, at most half the range"),
         Rule("scale", lambda t: (t.scale > 0).all(), "numbers above 0"),
-        Rule("limit", lambda t: t.limit == np.inf, "no limit: only fits that look for outliers have one"),
     ),
     Category: (
         Rule("levels", _are_levels, "distinct levels, each with a weight of at least 0"),

@@ -15,8 +15,7 @@ from logloss.answers.small_table import SmallTable
 from logloss.data.values import Array
 from logloss.errors import DataError
 from logloss.inference.logistic_line import costs
-from logloss.inference.moments import dot
-from logloss.inference.score_table import ScoreTable
+from logloss.inference.score_table import ScoreTable, dot
 from logloss.inference.variance import ErrorOf
 from logloss.information import entropy
 from logloss.text import value_text

@@ -21,9 +21,9 @@ from logloss.inference.logistic_line import (
     newton_fit,
     root_mean_square,
 )
-from logloss.inference.moments import NEARLY_ONE_CLASS, dot
+from logloss.inference.moments import NEARLY_ONE_CLASS
 from logloss.inference.recalibration import Influence
-from logloss.inference.score_table import ScoreTable
+from logloss.inference.score_table import ScoreTable, dot
 from logloss.inference.variance import ErrorOf
 
 # Of a class with a smaller share of all mass the slope would be rounding.

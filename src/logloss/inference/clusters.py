@@ -12,7 +12,8 @@ import numpy as np
 
 from logloss.answers.estimate import INFINITE, Estimate, SamplingError
 from logloss.data.values import Array
-from logloss.inference.moments import HIGHEST_LEVERAGE, Moments, dot
+from logloss.inference.moments import HIGHEST_LEVERAGE, Moments
+from logloss.inference.score_table import dot
 from logloss.onepass.kernels.exact import ratio
 
 
@@ -72,8 +73,10 @@ class ClusteredMoments(Moments):
     def __init__(self, moments: Moments, totals: Mapping[str, Sequence[int]]) -> None:
         super().__init__(moments.summary)
         self.plain = moments
-        self.totals = totals
-        self.clusters = Clusters(np.array([ratio(weight, self.weight) for weight in totals["w"]]))
+        self.totals = dict(zip(totals, in_one_unit(*totals.values()), strict=True))
+        self._total = sum(self.totals["w"])
+        self.clusters = Clusters(np.array([ratio(weight, self._total) for weight in self.totals["w"]]))
+        self._deviations: dict[str, Array] = {}
 
     @property
     def degrees(self) -> float:
@@ -101,15 +104,19 @@ class ClusteredMoments(Moments):
         positive = [min(max(a, 0), w) for a, w in zip(self.totals["a"], self.totals["w"], strict=True)]
         negative = [w - a for a, w in zip(positive, self.totals["w"], strict=True)]
         rarer = min(positive, negative, key=sum)
-        of_rarer = effective_number(np.array([ratio(each, self.weight) for each in rarer]))
+        of_rarer = effective_number(np.array([ratio(each, self._total) for each in rarer]))
         return min(self.clusters.effective, of_rarer) if of_rarer else self.clusters.effective
 
     def deviations(self, name: str) -> Array:
         """The part of each cluster in a mean, beyond its share of the weight."""
-        # The linearised ratio V / W: (v − w·V / W) / W, which adds up to 0 over the clusters.
-        values, weights = in_one_unit(self.totals[name], self.totals["w"])
-        value, weight = sum(values), sum(weights)
-        return np.array([ratio(v * weight - w * value, weight * weight) for v, w in zip(values, weights, strict=True)])
+        if name not in self._deviations:
+            # The linearised ratio V / W: (v − w·V / W) / W, which adds up to 0 over the clusters.
+            values, weights = self.totals[name], self.totals["w"]
+            value, weight = sum(values), self._total
+            square = weight * weight
+            added = [ratio(v * weight - w * value, square) for v, w in zip(values, weights, strict=True)]
+            self._deviations[name] = np.array(added)
+        return self._deviations[name]
 
     def covariance(self, x: str, y: str, xy: str) -> float:
         """The covariance of two means."""

@@ -63,7 +63,7 @@ class Miscalibration(LossPart):
     expected_if_calibrated, quantile_95_if_calibrated: mean and 95th percentile of its null distribution, that of
     perfectly calibrated predictions with the same values. p_value: the probability of one as large or larger
     under that distribution, from `n_draws` of it. All are nan, with `expected_if_calibrated_reason`, where it is not
-    available; the percentile also for 20 rows or fewer, where all outcomes are enumerated. excess: the
+    available; the percentile also for 12 rows or fewer, where all outcomes are enumerated. excess: the
     miscalibration less `overfitting`, with its interval. lowest, highest: bounds on the value; equal to it where the
     predictions were kept exactly. A true event rate that falls in the prediction is counted as lack of discrimination.
 

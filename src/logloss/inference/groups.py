@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from typing import Any, NamedTuple
 
@@ -17,15 +18,19 @@ from logloss.inference.clustered_groups import DEPENDENT, NOT_KEPT, ClustersOfGr
 from logloss.inference.moments import Moments, Sums, squares_about
 from logloss.inference.null_distribution import N_DRAWS, NullDistribution, null_distribution_of
 from logloss.inference.recalibration import Recalibration
-from logloss.inference.score_table import in_slices, score_table_of_group
-from logloss.onepass.kernels.exact import UNIT_EXPONENT, of_count, ratio
+from logloss.inference.score_table import score_table_of_group
+from logloss.onepass.kernels.exact import UNIT_EXPONENT, ratio
+from logloss.onepass.run import available_cpus
 from logloss.onepass.summaries import GroupedSummary
 from logloss.onepass.summaries.grouped import GENERAL_COLUMNS, HARD_COLUMNS
 from logloss.onepass.summaries.tables import CountTable, SumTable
 
-# Scores of all groups together over which null distributions are drawn, so that their cost has a limit.
-PLACES_DRAWN = 1 << 15
+# Scores of all groups together over which null distributions are drawn, so that their cost has a limit, and of one
+# group at least: of these the standard error of the expected miscalibration is 3 to 6% (docs/inference.md).
+PLACES_DRAWN = 1 << 14
 LEAST_PLACES_DRAWN = 1 << 8
+# Steps of a kernel of about 10 ns each that take longer than the start of threads.
+FEWEST_SHARED = 1 << 17
 
 
 # Which sum of hard rows is part of each sum of a group, and which column of the counts.
@@ -56,19 +61,26 @@ class GroupSums:
         return total + (self._totals[OF_COUNTS[name]] << self.unit_exponent if name in OF_COUNTS else 0)
 
 
-def sums_of_keys(grouped: GroupedSummary, name: str) -> list[int]:
-    """One of the sums of every group or cluster, in units of 2^-6720: as those of `GroupSums`, without one for each."""
+def unit_exponent_of(*grouped: GroupedSummary) -> int:
+    """The exponent of a unit, at most 1, of which all sums of every key are multiples."""
+    tables = (table for each in grouped for table in (each.sums, each.general))
+    return max((-32 * table.first for table in tables if len(table.keys) and table.first < 0), default=0)
+
+
+def sums_of_keys(grouped: GroupedSummary, name: str, unit_exponent: int = UNIT_EXPONENT) -> list[int]:
+    """One of the sums of every group or cluster, in units of 2^-unit_exponent: as those of `GroupSums`, without one for
+    each."""
     columns = [(grouped.general, GENERAL_COLUMNS[grouped.kind].index(name))]
     if name in OF_HARD:
         columns.append((grouped.sums, HARD_COLUMNS[grouped.kind].index(OF_HARD[name])))
     totals = [0] * grouped.n_groups
     for table, column in columns:
         for key, value in zip(table.keys.tolist(), table.integers(column), strict=True):
-            totals[key] += value << 32 * table.first + UNIT_EXPONENT
+            totals[key] += value << 32 * table.first + unit_exponent
     if name in OF_COUNTS:
         counts = grouped.totals.counts[:, OF_COUNTS[name]].tolist()
         for key, number in zip(grouped.totals.keys.tolist(), counts, strict=True):
-            totals[key] += of_count(number)
+            totals[key] += number << unit_exponent
     return totals
 
 
@@ -129,8 +141,7 @@ class Whole(NamedTuple):
         loss, weight = total.summary.sum("c"), total.weight
         both = loss | weight
         n_zeros = (both & -both).bit_length() - 1
-        firsts = [-32 * table.first for table in (grouped.sums, grouped.general) if len(table.keys)]
-        unit = max(0, total.unit_exponent - n_zeros, *firsts)
+        unit = max(total.unit_exponent - n_zeros, unit_exponent_of(grouped))
         loss, weight = (each << unit >> total.unit_exponent for each in (loss, weight))
         return cls(loss, weight, total.summary.n_infinite, total.degrees, unit)
 
@@ -271,6 +282,17 @@ def _parts(grouped: GroupedSummary, groups: Sequence[Moments], *, has_clusters: 
     return parts
 
 
+def in_slices(work: Callable[[int, int], None], n: int, n_steps: int) -> None:
+    """Call a kernel for slices [first, last) of n items, on as many threads as there are processors."""
+    n_threads = min(available_cpus(), n) if n_steps >= FEWEST_SHARED else 1
+    if n_threads == 1:
+        work(0, n)
+        return
+    ends = [k * n // n_threads for k in range(n_threads + 1)]
+    with ThreadPoolExecutor(n_threads, thread_name_prefix="logloss") as pool:
+        list(pool.map(work, ends[:-1], ends[1:]))
+
+
 def _parts_of(
     grouped: GroupedSummary, cell: tuple[CountTable, SumTable], moments: Moments, *, has_clusters: bool
 ) -> dict[str, Any]:
@@ -286,7 +308,7 @@ def _parts_of(
     if not has_clusters:
         most = max(PLACES_DRAWN // max(grouped.n_groups, 1), LEAST_PLACES_DRAWN)
         null_distribution = null_distribution_of(
-            table, None, excess, moments.n_rows, is_soft=moments.summary.is_soft, most=most
+            table, None, excess, moments.n_rows, table.merged(most), is_soft=moments.summary.is_soft
         )
     return {
         "miscalibration_nats": excess,

@@ -24,8 +24,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from logloss.data.values import Array
-from logloss.inference.moments import dot
-from logloss.inference.score_table import ScoreTable
+from logloss.inference.score_table import ScoreTable, dot
 from logloss.onepass.kernels import losses
 from logloss.onepass.kernels.newton_steps import newton_steps
 

@@ -14,7 +14,7 @@ import numpy as np
 
 from logloss.answers.estimate import INFINITE, Estimate, SamplingError, expit, student_quantile, with_interval
 from logloss.data.values import Array
-from logloss.inference.score_table import ScoreTable, entropies_of
+from logloss.inference.score_table import ScoreTable, dot, entropies_of
 from logloss.inference.sums import AllSums
 from logloss.onepass.kernels import exact
 from logloss.onepass.kernels.exact import ratio
@@ -398,11 +398,6 @@ class BinnedMoments(Moments):
         """The difference in standard errors if the predictions are right; nan if the variance is 0."""
         variance = self._mean([point.variance for point in (self.table.of_zeros, self.table.of_ones)]) / self.n_rows
         return self.log_loss_minus_expected() / math.sqrt(variance) if variance > 0 else math.nan
-
-
-def dot(a: Array, b: Array) -> float:
-    """Σ a·b on one thread: of some 10,000 values those of BLAS wait for each other longer than they work."""
-    return float(np.einsum("i,i", a, b))
 
 
 def effective_count(number: float) -> str:

@@ -9,20 +9,16 @@ import numpy as np
 
 from logloss.answers.estimate import CONFIDENCE
 from logloss.data.values import Array
-from logloss.inference.moments import dot
 from logloss.inference.recalibration import finite
-from logloss.inference.score_table import Runs, ScoreTable, in_slices
+from logloss.inference.score_table import Runs, ScoreTable
 from logloss.onepass.kernels import losses, score_keys
-from logloss.onepass.kernels.isotonic import miscalibrations, null_distribution_of_all, pooled_entropy
+from logloss.onepass.kernels.isotonic import miscalibrations, null_distribution_of_all
 from logloss.onepass.summaries import LargestLossesSummary
 
 # The standard error of the mean is a fourteenth of the standard deviation of the draws; p-values are at least 1/201.
 N_DRAWS = 200
-# More scores are merged before drawing. The miscalibration of draws is then smaller, by 5% for 50,000 rows and by 15%
-# for 10^7, which is added with a standard error of 0.6% (docs/inference.md).
-MOST_DRAWN = 1 << 13
 # Up to so many rows, the distribution is computed over all outcomes.
-MOST_ENUMERATED = 20
+MOST_ENUMERATED = 12
 # Two outcomes of equal miscalibration differ by the rounding of sums of at most 2^17 terms that add up to order one.
 TIE = 1e-12
 
@@ -43,19 +39,20 @@ def null_distribution_of(
     largest_losses: LargestLossesSummary | None,
     miscalibration: float,
     n_rows: int,
+    runs: Runs,
     *,
     is_soft: bool,
-    most: int = MOST_DRAWN,
 ) -> NullDistribution:
     """The null distribution: over all outcomes of few rows, else by draws that depend on the table only.
 
-    largest_losses: the rows themselves, where there are few; without them few rows with weights are drawn, too.
+    runs: of scores of the table, over which labels are drawn. largest_losses: the rows themselves, where there are few;
+    without them few rows with weights are drawn, too.
     """
     if is_soft:
         return NullDistribution(reason="soft labels")
     if n_rows <= MOST_ENUMERATED and (largest_losses is not None or table.is_counted):
         return _enumerated(table, largest_losses, miscalibration)
-    return _drawn(table, miscalibration, most)
+    return _drawn(table, miscalibration, runs)
 
 
 def _enumerated(
@@ -96,17 +93,17 @@ def _rows_of(largest_losses: LargestLossesSummary) -> tuple[Array, Array, Array,
     return numbers, weights / weights.sum(), np.exp(-if_one)[order], if_one[order], if_zero[order]
 
 
-def _drawn(table: ScoreTable, miscalibration: float, most: int) -> NullDistribution:
-    """Draws over the scores, merged where there are more than `most`."""
-    runs = table.merged(most)
-    costs = runs.mean(finite(table.points.costs(0))), runs.mean(finite(table.points.costs(1)))
+def _drawn(table: ScoreTable, miscalibration: float, runs: Runs) -> NullDistribution:
+    """Draws over runs of scores."""
+    costs = finite(table.points.costs(0)), finite(table.points.costs(1))
+    of_runs = means_of(runs, costs)
     if math.isfinite(miscalibration):
         # The observed miscalibration is compared at the coarseness of the draws, and rounded as they are.
-        miscalibration = miscalibration_of(runs.ones, runs.mass, costs)
-    shown = draws_of(table, runs, runs.proba, costs, N_DRAWS)
+        miscalibration = runs.miscalibration(of_runs)
+    shown = draws_of(table, runs, runs.proba, of_runs, N_DRAWS)
     # Of few scores or rows many draws equal the observed one, up to the rounding of sums: those count as equal.
     as_much = int(np.count_nonzero(shown >= miscalibration - TIE * max(1.0, miscalibration)))
-    more = overfitting_within(runs, table)
+    more = miscalibration_within(table, runs, costs, of_runs)
     return NullDistribution(
         float(shown.mean()) + more,
         float(np.quantile(shown, CONFIDENCE)) + more,
@@ -119,23 +116,20 @@ def _drawn(table: ScoreTable, miscalibration: float, most: int) -> NullDistribut
 def draws_of(table: ScoreTable, runs: Runs, proba: Array, costs: tuple[Array, Array], n_draws: int) -> Array:
     """The miscalibration of draws of labels from probabilities, of predictions with these losses of 0 and of 1."""
     shares, found = runs.drawn(proba, table.seed, n_draws), np.empty(n_draws)
-    in_slices(lambda *draws: miscalibrations(shares, runs.mass, *costs, *draws, found), n_draws, shares.size)
+    miscalibrations(shares, runs.mass, *costs, found)
     return found
 
 
-def overfitting_within(runs: Runs, table: ScoreTable) -> float:
-    """Loss of the isotonic fit of runs less that of all scores: overfitting, as scores of a run are nearly equal.
+def means_of(runs: Runs, costs: tuple[Array, Array]) -> tuple[Array, Array]:
+    """The mean losses of 0 and of 1 in each run."""
+    return runs.mean(costs[0]), runs.mean(costs[1])
 
-    It is added to draws over runs.
+
+def miscalibration_within(
+    table: ScoreTable, runs: Runs, costs: tuple[Array, Array], of_runs: tuple[Array, Array]
+) -> float:
+    """The miscalibration of the observed labels, by score less by run: what draws over runs lack of it on average.
+
+    costs, of_runs: losses of 0 and of 1 at each score, and in each run.
     """
-    if not runs.is_merged:
-        return 0.0
-    zeros, ones = table.shares
-    return float(pooled_entropy(runs.ones.copy(), runs.mass.copy()) - pooled_entropy(ones.copy(), zeros + ones))
-
-
-def miscalibration_of(ones: Array, mass: Array, costs: tuple[Array, Array]) -> float:
-    """The loss of masses of ones, with these losses of 0 and of 1, less that after isotonic recalibration."""
-    loss = dot(mass - ones, costs[0]) + dot(ones, costs[1])
-    # Recalibration never increases the loss: below 0 is rounding.
-    return max(loss - float(pooled_entropy(ones.copy(), mass.copy())), 0.0)
+    return table.places_alone.miscalibration(costs) - runs.miscalibration(of_runs) if runs.is_merged else 0.0

@@ -24,18 +24,17 @@ import numpy as np
 from logloss.answers.estimate import expit
 from logloss.data.values import Array
 from logloss.inference.logistic_line import AS_GOOD_AS_INFINITE, BETA, ScoredLabels, fitted, is_inside
-from logloss.inference.moments import NEARLY_ONE_CLASS, dot
-from logloss.inference.null_distribution import draws_of, overfitting_within
+from logloss.inference.moments import NEARLY_ONE_CLASS
+from logloss.inference.null_distribution import draws_of, miscalibration_within
 from logloss.inference.recalibration import Influences, influences_at, isotonic_shares
-from logloss.inference.score_table import Runs, ScoreTable, starts_of_runs
+from logloss.inference.score_table import Runs, ScoreTable, dot, starts_of_runs
 from logloss.inference.variance import cluster_sums
 from logloss.onepass.summaries import GroupedSummary
 
 # The standard error of the mean is a sixth of the standard deviation of the draws, at most the error of the parts.
 N_DRAWS = 40
-# Runs of scores that are drawn, as for the null distribution; runs to which the beta map is fitted; cells of equal mass
-# over which odds are averaged.
-MOST_DRAWN, MOST_FITTED, N_CELLS = 1 << 13, 1 << 11, 1 << 9
+# Cells of equal mass over which odds are averaged.
+N_CELLS = 1 << 9
 # The standard deviation of the kernel, in ranks, is so many times (4·Σ g(1 − g))^(−1/5) of all rows, the optimal
 # rate of kernels, and at most half of them. Three times as wide, the overfitting of 1,000 rows is right to 2% where
 # the true curve bends slowly, but 8% too large where it bends fast; a third narrower, it is 7% too small
@@ -76,15 +75,17 @@ def overfitting_of(table: ScoreTable, clusters: GroupedSummary | None = None, *,
     zeros, ones = table.shares
     smooth = smooth_recalibration(table, clusters)
     best = isotonic_of(smooth, zeros + ones)
-    influences = influences_at(table, positive / total, (-np.log1p(-best), -np.log(best)))
+    costs = -np.log1p(-best), -np.log(best)
+    influences = influences_at(table, positive / total, costs)
     means = tuple(dot(zeros, if_zero) + dot(ones, if_one) for if_zero, if_one in influences)
-    runs = table.merged(MOST_DRAWN)
+    runs = table.runs
     proba = runs.mean(smooth)
     best = isotonic_of(proba, runs.mass)
-    draws = draws_of(table, runs, proba, (-np.log1p(-best), -np.log(best)), N_DRAWS)
+    of_runs = -np.log1p(-best), -np.log(best)
+    draws = draws_of(table, runs, proba, of_runs, N_DRAWS)
     # Of the draws, and of their mean.
     nats, error = (
-        float(draws.mean()) + overfitting_within(runs, table),
+        float(draws.mean()) + miscalibration_within(table, runs, costs, of_runs),
         float(draws.std(ddof=1)) * math.sqrt(1 + 1 / N_DRAWS),
     )
     if clusters is not None:
@@ -168,7 +169,7 @@ def _excess_fit(bins: CoarseBins, beyond: Array, best: Array) -> float:
 
 def smooth_recalibration(table: ScoreTable, clusters: GroupedSummary | None = None) -> Array:
     """A smooth estimate of P(1) at each place, in (0, 1); it need not rise everywhere."""
-    runs = table.merged(MOST_FITTED)
+    runs = table.runs
     log_one, log_zero = (_within_reach(each, table) for each in table.points.logs)
     # The share of a very light place may be 0.
     labels = ScoredLabels(runs.mean(log_one), runs.mean(log_zero), runs.zeros, runs.ones).taken(runs.mass > 0)

@@ -11,8 +11,8 @@ import numpy as np
 
 from logloss.answers.estimate import Estimate, expit, logit, student_quantile
 from logloss.data.values import Array
-from logloss.inference.moments import NEARLY_ONE_CLASS, Moments, dot
-from logloss.inference.score_table import ScoreTable
+from logloss.inference.moments import NEARLY_ONE_CLASS, Moments
+from logloss.inference.score_table import ScoreTable, dot
 from logloss.inference.variance import ErrorOf, error_of_rows
 from logloss.onepass.kernels.exact import ratio
 

@@ -28,8 +28,8 @@ if TYPE_CHECKING:
     from logloss.measurement import Measurement
 
 N_DRAWS = 200
-# Places of a draw, cells of the confidence band, points of a band: a band is a picture, not a figure.
-MOST_DRAWN, N_CELLS, N_POINTS = 2048, 64, 64
+# Cells of the confidence band, points of a band: a band is a picture, not a figure.
+N_CELLS, N_POINTS = 64, 64
 # Integers that all masses add up to about; products of them stay below 2^62 in kernels.
 WHOLE = 1 << 50
 # Shares of the rows at which the share of the loss is listed.
@@ -61,7 +61,7 @@ def why_no_bands(m: Measurement) -> str:
 
 def consistency_band(m: Measurement) -> SmallTable:
     """The consistency band at some predictions, and the calibration curve there."""
-    runs = score_table_of(m.summary.scores).merged(MOST_DRAWN)
+    runs = score_table_of(m.summary.scores).runs
     proba, mass = runs.proba, runs.mass
     whole = np.maximum(np.rint(mass / mass.sum() * WHOLE), 1).astype(np.int64)
     at = _points(proba, mass)

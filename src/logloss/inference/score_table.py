@@ -7,8 +7,6 @@ the bin (2^-10.4 of log-odds wide at most) moves a variance by less than a part 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -18,15 +16,15 @@ from logloss.data.values import Array
 from logloss.onepass.kernels import isotonic, losses, score_keys
 from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.kernels.score_keys import BITS_OF_HALF, KEY_OF_ONE, OFFSET_BITS
-from logloss.onepass.run import available_cpus
 from logloss.onepass.summaries import ScoreSummary
 from logloss.onepass.summaries.scores import LOGIT, bins_of
 from logloss.onepass.summaries.tables import CountTable, SumTable
 
 # Of (Σw)² / Σw², both sums of at most 2^17 terms that are added in pairs, one after the other within a run of 2^10.
 ROUNDING_OF_ROWS = 1e-12
-# Steps of a kernel of about 10 ns each that take longer than the start of threads.
-FEWEST_SHARED = 1 << 17
+# More scores are merged before labels are drawn, or maps fitted. What the miscalibration of draws then lacks is
+# estimated from the observed labels, with a standard error of 1 to 3% (docs/inference.md).
+MOST_DRAWN = 1 << 11
 
 
 @dataclass(frozen=True)
@@ -122,7 +120,12 @@ class ScoreTable:
 
     def coarse(self, shift: int) -> Array:
         """The coarse bin of each place."""
-        return (bins_of(self.scale, self.keys)[0] if self.is_exact else self.keys) >> shift
+        return self._bins >> shift
+
+    @cached_property
+    def _bins(self) -> Array:
+        """The fine bin of each place."""
+        return bins_of(self.scale, self.keys)[0] if self.is_exact else self.keys
 
     def coarse_means(self, shift: int, label: int, values: Array, n_bins: int = 0) -> Array:
         """The mean of a function of the score in each coarse bin, at least so many, over the rows of a label."""
@@ -160,36 +163,54 @@ class ScoreTable:
         of_zeros, of_both, of_ones = self.squares
         return of_zeros + 2 * of_both + of_ones
 
+    @cached_property
+    def runs(self) -> Runs:
+        """Runs of neighbouring places over which labels are drawn and maps are fitted."""
+        return self.merged(MOST_DRAWN)
+
+    @cached_property
+    def places_alone(self) -> Runs:
+        """Each place as a run."""
+        zeros, ones = self.shares
+        return Runs(None, zeros + ones, self)
+
     def merged(self, most: int) -> Runs:
         """Runs of neighbouring places, about `most` of them at most where there are more places."""
-        zeros, ones = self.shares
-        mass = zeros + ones
-        # Only where there are more: merging is lossy, and few places are exact. Pools of an isotonic fit are small next
-        # to the two ends of the scores: runs have a mass in proportion to the root of that between them and the end.
-        starts = None
-        if len(mass) > most:
-            below = np.cumsum(mass)
-            ends = np.minimum(below, below[-1] - below + mass)
-            # The share of a very light place may be 0, and so may what lies between it and the end.
-            starts = starts_of_runs(np.divide(mass, np.sqrt(ends), out=np.zeros(len(mass)), where=mass > 0), most)
+        mass = self.places_alone.mass
+        # Only where there are more: merging is lossy, and few places are exact.
+        if len(mass) <= most:
+            return self.places_alone
+        # Pools of an isotonic fit are small next to the two ends of the scores: runs have a mass in proportion to the
+        # root of that between them and the end.
+        below = np.cumsum(mass)
+        ends = np.minimum(below, below[-1] - below + mass)
+        # The share of a very light place may be 0, and so may what lies between it and the end.
+        starts = starts_of_runs(np.divide(mass, np.sqrt(ends), out=np.zeros(len(mass)), where=mass > 0), most)
         return Runs(starts, mass, self)
 
 
 class Runs:
     """Runs of neighbouring places of a table, for draws whose cost must not grow with the number of places.
 
-    zeros, ones, mass: shares of all mass; proba: the mean prediction; rows: how many there are, of weighted ones how
-    many of equal weight vary as much.
+    zeros, ones, mass: shares of all mass.
     """
 
     def __init__(self, starts: Array | None, mass: Array, table: ScoreTable) -> None:
-        self._starts, self._mass = starts, mass
+        self._starts, self._mass, self._table = starts, mass, table
         zeros, ones = table.shares
         self.is_merged = starts is not None
         self.zeros, self.ones, self.mass = self._sum(zeros), self._sum(ones), self._sum(mass)
-        self.proba = self.mean(table.points.proba)
+
+    @cached_property
+    def proba(self) -> Array:
+        """The mean prediction in each run."""
+        return self.mean(self._table.points.proba)
+
+    @cached_property
+    def rows(self) -> Array:
+        """How many rows there are in each run; of weighted ones how many of equal weight vary as much."""
         # Of the whole run: what each of its places counts for does not add up, where one of them outweighs the others.
-        self.rows = np.maximum(effective_rows(self.mass, self._sum(table.squares_of_rows)), 1.0)
+        return np.maximum(effective_rows(self.mass, self._sum(self._table.squares_of_rows)), 1.0)
 
     def _sum(self, values: Array) -> Array:
         return values if self._starts is None else np.add.reduceat(values, self._starts)
@@ -201,23 +222,28 @@ class Runs:
     def drawn(self, proba: Array, seed: int, n_draws: int) -> Array:
         """The share of ones in each run in draws of labels, each of them 1 with such a probability: (n_draws, n_runs).
 
-        The same draws for the same seed, whatever the number of threads.
+        The same draws for the same seed.
         """
         shares = np.empty((n_draws, len(proba)))
-        key = np.uint64(seed % (1 << 64))
-        in_slices(lambda *runs: isotonic.drawn_shares(key, proba, self.rows, *runs, shares), len(proba), shares.size)
+        isotonic.drawn_shares(np.uint64(seed % (1 << 64)), proba, self.rows, shares)
         return shares
 
+    @cached_property
+    def isotonic_loss(self) -> float:
+        """The mean log loss of the observed labels after isotonic recalibration."""
+        # Pooled in place.
+        return float(isotonic.pooled_entropy(self.ones.copy(), self.mass.copy()))
 
-def in_slices(work: Callable[[int, int], None], n: int, n_steps: int) -> None:
-    """Call a kernel for slices [first, last) of n items, on as many threads as there are processors."""
-    n_threads = min(available_cpus(), n) if n_steps >= FEWEST_SHARED else 1
-    if n_threads == 1:
-        work(0, n)
-        return
-    ends = [k * n // n_threads for k in range(n_threads + 1)]
-    with ThreadPoolExecutor(n_threads, thread_name_prefix="logloss") as pool:
-        list(pool.map(work, ends[:-1], ends[1:]))
+    def miscalibration(self, costs: tuple[Array, Array]) -> float:
+        """The mean loss of the observed labels, with these losses of 0 and of 1, less that after recalibration."""
+        loss = dot(self.zeros, costs[0]) + dot(self.ones, costs[1])
+        # Recalibration never increases the loss: below 0 is rounding.
+        return max(loss - self.isotonic_loss, 0.0)
+
+
+def dot(a: Array, b: Array) -> float:
+    """Σ a·b on one thread: of some 10,000 values those of BLAS wait for each other longer than they work."""
+    return float(np.einsum("i,i", a, b))
 
 
 def starts_of_runs(mass: Array, most: int) -> Array:

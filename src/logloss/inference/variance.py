@@ -10,9 +10,9 @@ import numpy as np
 from logloss.answers.estimate import SamplingError
 from logloss.data.values import Array
 from logloss.inference.clusters import ClusteredMoments
-from logloss.inference.groups import sums_of_keys
-from logloss.inference.moments import Moments, dot, moments_of
-from logloss.inference.score_table import ScoreTable
+from logloss.inference.groups import sums_of_keys, unit_exponent_of
+from logloss.inference.moments import Moments, moments_of
+from logloss.inference.score_table import ScoreTable, dot
 from logloss.onepass.summaries import GroupedSummary, LossSummary
 from logloss.onepass.summaries.cells import GROUP_MASK, Cells
 from logloss.onepass.summaries.group_keys import GROUP_BITS
@@ -21,7 +21,8 @@ from logloss.onepass.summaries.group_keys import GROUP_BITS
 def clustered(moments: Moments, clusters: GroupedSummary) -> ClusteredMoments:
     """The figures with clusters as observations."""
     # Of other columns (Brier score, entropy) no sums by cluster are kept.
-    return ClusteredMoments(moments, {name: sums_of_keys(clusters, name) for name in ("w", "c", "a")})
+    unit = unit_exponent_of(clusters)
+    return ClusteredMoments(moments, {name: sums_of_keys(clusters, name, unit) for name in ("w", "c", "a")})
 
 
 # (Influence of a row of 0, and of 1, at each score; their mean) -> sampling error of the mean.
@@ -76,16 +77,17 @@ def n_coarse_bins(cells: Cells) -> int:
 def _influences_of_cells(
     clusters: GroupedSummary, zeros: Array, ones: Array, table: ScoreTable
 ) -> Iterator[tuple[Array, Array]]:
-    """Keys of cells, and the influence of the rows of one label in each: places of a coarse bin count as their mean."""
+    """Keys of cells, and the influence of the rows in each: places of a coarse bin count as their mean."""
     cells = clusters.cells
     if cells is None:
         return
-    n_bins, shares = n_coarse_bins(cells), table.shares_of(cells.masses)
-    for label, values in enumerate((zeros, ones)):
-        means = table.coarse_means(clusters.shift, label, values, n_bins)
-        hard = cells.counts.counts[:, label] * table.share_of_a_row
-        for keys, mass in ((cells.counts.keys, hard), (cells.masses.keys, shares[label])):
-            yield keys, mass * means[keys >> GROUP_BITS]
+    n_bins = n_coarse_bins(cells)
+    means = [table.coarse_means(clusters.shift, label, values, n_bins) for label, values in enumerate((zeros, ones))]
+    hard = (cells.counts.counts * table.share_of_a_row).T
+    for keys, shares in ((cells.counts.keys, hard), (cells.masses.keys, table.shares_of(cells.masses))):
+        if len(keys):
+            bins = keys >> GROUP_BITS
+            yield keys, shares[0] * means[0][bins] + shares[1] * means[1][bins]
 
 
 def error_of_rows(table: ScoreTable, moments: Moments) -> ErrorOf:

@@ -58,7 +58,7 @@ class Measurement(Answer):
     miscalibration : Miscalibration
         Log loss less that after isotonic recalibration, ≥ 0: log_loss = uncertainty − discrimination + miscalibration,
         also with `excess` of both. Has its null distribution, that of perfectly calibrated predictions with the same
-        values: `expected_if_calibrated` (mean), `quantile_95_if_calibrated` (nan for 20 rows or fewer, where all
+        values: `expected_if_calibrated` (mean), `quantile_95_if_calibrated` (nan for 12 rows or fewer, where all
         outcomes are enumerated), `p_value`. The decomposition (CORP)
         assumes that the true event rate rises with the predicted probability; where it falls, miscalibration is counted
         as lack of discrimination.
@@ -385,7 +385,9 @@ def _null_distribution(summary: LossSummary, table: ScoreTable, excess: float) -
     """The null distribution of a miscalibration."""
     if summary.clusters is not None:
         return NullDistribution(reason="rows of a cluster depend on each other")
-    return null_distribution_of(table, summary.largest_losses, excess, summary.n_rows, is_soft=summary.is_soft)
+    return null_distribution_of(
+        table, summary.largest_losses, excess, summary.n_rows, table.runs, is_soft=summary.is_soft
+    )
 
 
 def _brier(moments: Moments, table: ScoreTable, error_of: ErrorOf, reason: str) -> Estimate:

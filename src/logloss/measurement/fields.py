@@ -28,7 +28,7 @@ def put_parts(figures: dict[str, Any], discrimination: Discrimination, part: Mis
         figures,
         "miscalibration_quantile_95_if_calibrated_nats",
         part.quantile_95_if_calibrated,
-        part.expected_if_calibrated_reason or "not computed for 20 rows or fewer",
+        part.expected_if_calibrated_reason or "not computed for 12 rows or fewer",
     )
     put(figures, "miscalibration_p_value", part.p_value, part.expected_if_calibrated_reason)
     put_estimate(figures, "miscalibration_excess_nats", part.excess)

@@ -231,8 +231,12 @@ def evaluation_of(
     sums: CurvatureSummary,
     last: Evaluation | None = None,
     of_sample: Factor | None = None,
+    bound: float | None = None,
 ) -> tuple[Evaluation, PassHistory]:
-    """What the sums of a pass over all rows show. of_sample: the Hessian of a sample, in place of its own."""
+    """What the sums of a pass over all rows show.
+
+    of_sample: the Hessian of a sample, in place of its own. bound: on the distance from the minimum, where it is known.
+    """
     at = sums.point.coefficients
     is_fresh = sums.point.wants_hessian
     hessian_at: Array = at
@@ -254,8 +258,9 @@ def evaluation_of(
         step = -factor.solve(gradient)
         decrement = max(-0.5 * float(gradient @ step), 0.0)
     is_of_sample = of_sample is not None or (not is_fresh and last is not None and last.is_of_sample)
-    moved = None if is_of_sample else (at - hessian_at)[problem.free]
-    bound = _bound(problem, history.known_rank, sums, objective, gradient, factor, moved)
+    if bound is None:
+        moved = None if is_of_sample else (at - hessian_at)[problem.free]
+        bound = _bound(problem, history.known_rank, sums, objective, gradient, factor, moved)
     evaluation = Evaluation(
         sums,
         objective,
@@ -305,11 +310,16 @@ def proved_bound(problem: Problem, rank: Rank, now: Evaluation, information: Cal
     """
     if not now.factor.is_single:
         return now.bound
-    least = _bound(problem, rank, now.sums, now.objective, now.gradient, now.factor, None)
+    least = duality_gap(problem, now)
     if least <= problem.tolerance * problem.sum_weight:
         return least
     still = np.zeros(len(problem.free))
     return min(least, _bound(problem, rank, now.sums, now.objective, now.gradient, information(), still))
+
+
+def duality_gap(problem: Problem, now: Evaluation) -> float:
+    """The bound that needs no Hessian; inf where there is no penalty."""
+    return _bound(problem, Rank(), now.sums, now.objective, now.gradient, now.factor, None)
 
 
 def _bound(

@@ -94,6 +94,10 @@ class Factor:
 
     def _set_kernel(self, known: Array, of_others: Array) -> None:
         """What the scaled matrix maps to 0: known, levels without curvature, and what its complement maps to 0."""
+        if not (known.shape[1] or of_others.shape[1]) and self.has_curvature.all():
+            self.kernel = self.dual = self.found = known
+            self.n_dependent = 0
+            return
         is_flat = self.inner.joined(~self.has_curvature, np.zeros(len(of_others), dtype=bool))
         # A level that is known to be free is in the known kernel by itself.
         flat = np.flatnonzero(is_flat & (np.linalg.norm(known, axis=1) < ALONE))
@@ -243,6 +247,8 @@ class Factor:
 
 def _span(vectors: Array) -> Array:
     """An orthonormal basis of what some vectors span."""
+    if not vectors.shape[1]:
+        return vectors
     left, values, _ = np.linalg.svd(vectors, full_matrices=False)
     return left[:, values > NO_PART]
 

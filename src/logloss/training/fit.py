@@ -210,14 +210,17 @@ def fit(
     Notes
     -----
     Cost: one pass to learn the columns and to draw a sample, then a handful of passes, O(n_rows · n_features) each
-    and O(n_rows · n_features²) where it forms the Hessian; memory O(n_features²). A large table is begun by
-    Newton's method on growing subsamples; then few Hessians and L-BFGS between them. A table in memory of up to
-    524,288 numbers, without categories and outliers, is checked once and begun at the optimum of every eighth row.
-    The bound is proved in docs/certificate.md. Without a penalty one more pass may form the information matrix,
-    another one the sandwich or the parts of clusters. With `l2_path` one walk over the rows serves one pass of
-    every fold: about two walks for each value of `l2`, and the arithmetic of all fits; tables in memory of that
-    size need no walks for it. The fit of each fold is certified to `tolerance`, too. A fold whose training rows
-    have one class only predicts their base rate, with half a row of each class added, at every value.
+    and O(n_rows · n_features²) where it forms the Hessian; memory O(n_features²), and of a table in memory of up
+    to 33 million numbers a checked copy of columns that are not floats: 256 MB at most. A large table is begun by
+    Newton's method on growing subsamples; then few Hessians and L-BFGS between them. A table in memory of which at
+    least half of the sample repeats other rows is begun at the optimum of its distinct rows, each with the weight of
+    those equal to it; a pass or two over all rows follow. A table in memory of up to 524,288 numbers, without
+    categories and outliers, is checked once and begun at the optimum of every eighth row. The bound is proved in
+    docs/certificate.md. Without a penalty one more pass may form the information matrix, another one the sandwich or
+    the parts of clusters. With `l2_path` one walk over the rows serves one pass of every fold: about two walks for each
+    value of `l2`, and the arithmetic of all fits; tables in memory of that size need no walks for it. The fit of each
+    fold is certified to `tolerance`, too. A fold whose training rows have one class only predicts their base rate, with
+    half a row of each class added, at every value.
     Firth's penalty takes two passes a step, 10 to 40 altogether; profiles usually take 10 to 120 more for all
     coefficients together, at most 1,000, each of which evaluates up to three points for each coefficient.
     The leave-one-out log loss refits the model without each row for up to 1,000 rows, takes one more pass for up to
@@ -230,8 +233,8 @@ def fit(
     phase                          limit
     ============================== ==================================================================================
     columns                        1 walk over the rows; 2 where a column of a text file turns out to hold text
-    starting sample                20 steps on each of its nested subsamples, or 25 on every eighth row; no walk
-    starting point                 8 passes, or `max_passes`, and 1 walk; only where a column has outliers
+    starting sample                20 steps on each of its nested subsamples, or 25 on every eighth row, or
+                                   `max_passes` over rows that differ; no walk
     passes                         `max_passes`, line searches included; once, up to 4 walks more that determine
                                    which columns are linearly dependent; before them, with `shapes` or `pooled`, up
                                    to 12 that choose how much each part is held back

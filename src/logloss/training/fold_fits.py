@@ -197,9 +197,9 @@ def fit_path(
     }
     coefficients = np.array([[fit.coefficients for fit in own] for own in of_folds])
     clusters = seen.clusters if problem.roles.cluster else None
-    held_out = walked(
-        HeldOutSummary.empty(FoldPaths(rule, coefficients, problem.design, directions, clusters, seen.mask))
-    )
+    unit = math.ldexp(1.0, math.frexp(problem.sum_weight / problem.n_rows)[1])
+    paths = FoldPaths(rule, coefficients, problem.design, directions, clusters, seen.mask, unit)
+    held_out = walked(HeldOutSummary.empty(paths))
     _warn_of_bounds(of_folds, problem.tolerance, max_passes)
     return PathFits(
         problem,
@@ -314,7 +314,9 @@ def _task(
     def run(submit: Submit) -> list[FoldFit]:
         if _has_one_class(mass, positive) and problem.fit_intercept:
             at = np.zeros(problem.design.width)
-            at[0] = logit((positive + ADDED_TO_ONE_CLASS) / (mass + 2 * ADDED_TO_ONE_CLASS))
+            ones, zeros = positive + ADDED_TO_ONE_CLASS, max(mass - positive, 0.0) + ADDED_TO_ONE_CLASS
+            # Not from their rate, which rounds to 1 for large weights.
+            at[0] = math.log(ones / zeros)
             return [FoldFit(at, (), 0, 0.0, 1.0)] * len(l2s)
         own = {"n_rows": int(n_rows), "sum_weight": mass, "base_rate": positive / mass, "rows": rows}
         fold = FoldProblem.of_rows(problem, submit, **own)

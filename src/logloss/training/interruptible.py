@@ -17,7 +17,6 @@ Result = TypeVar("Result")
 (
     COLUMNS,
     SAMPLE,
-    CUT_OFF_PASSES,
     PASSES,
     SEPARATION,
     PASSES_OF_FACE,
@@ -28,7 +27,6 @@ Result = TypeVar("Result")
 ) = PHASES = (
     "columns",
     "starting sample",
-    "starting point",
     "passes",
     "separation",
     "passes over rows not separated",

@@ -15,10 +15,10 @@ from logloss.data.block import Block
 from logloss.data.rows import Array
 from logloss.information import entropy
 from logloss.training.certificate import Pass
+from logloss.training.distinct_rows import with_distinct_rows
 from logloss.training.evaluation import Evaluation, PassHistory, Rank, proved_bound
 from logloss.training.factor import Factor
 from logloss.training.interruptible import (
-    CUT_OFF_PASSES,
     INFORMATION_MATRIX,
     PASSES,
     PASSES_OF_FACE,
@@ -28,7 +28,7 @@ from logloss.training.interruptible import (
 from logloss.training.problem import Problem
 from logloss.training.recipe import ROWS_PER_COEFFICIENT, cut
 from logloss.training.separation import SeparatingDirections, find_directions
-from logloss.training.solver import best_point, has_converged, line_search, solve
+from logloss.training.solver import has_converged, line_search, solve
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary
@@ -37,8 +37,6 @@ if TYPE_CHECKING:
 PATIENCE = 25
 # Rows of each level that a sample should have for a warm start to need fewer passes, where passes are cheap.
 FEWEST_OF_LEVEL = 20
-# Numbers are cut off at so many scales from the centre, and so many passes made over them, to find where to begin.
-CUT_OFF, MOST_PASSES_CUT_OFF = 64.0, 8
 # A level of at most so many rows often has one class only; of so many of these some certainly do.
 FEW_ROWS, MANY_LEVELS = 4, 16
 
@@ -233,14 +231,19 @@ def _on_face(
 
 
 def first_point(
-    problem: Problem, start: Array | None, sample: Block | None, max_passes: int = MOST_PASSES_CUT_OFF
+    problem: Problem, start: Array | None, sample: Block | None, max_passes: int
 ) -> tuple[Array, PassHistory]:
-    """Where to begin: at a start that is given, else at the solution for a sample if that is large enough, or at 0."""
+    """Where to begin: at a start that is given; else at the solution for the distinct rows, if these are far fewer, or
+    for a sample if that is large enough; or at 0."""
     history = PassHistory.empty(problem)
     at = np.zeros(problem.design.width) if start is None else start
     if start is None and problem.rows is not None:
         return problem.rows.near_optimum(problem.penalty, len(problem.free)), history
     if start is None and sample is not None:
+        distinct = with_distinct_rows(problem, sample)
+        if distinct is not None:
+            tell_phase(problem.progress, SAMPLE)
+            return solve(distinct, at, PassHistory.empty(distinct), max_passes).evaluation.coefficients, history
         rarest = min((min(term.weights) for term in problem.design.categories), default=math.inf)
         # A level with few rows in it may be missing from a sample; if it is the reference, all others depend on it.
         if problem.is_expensive or rarest * sample.n_rows >= FEWEST_OF_LEVEL * problem.sum_weight:
@@ -249,16 +252,4 @@ def first_point(
                 null_model[0] = logit(problem.base_rate)
             tell_phase(problem.progress, SAMPLE)
             at, history = warm_start(problem, history, null_model, sample)
-    if problem.design.has_outliers and not at.any():
-        at = _without_outliers(problem, min(max_passes, MOST_PASSES_CUT_OFF))
     return at, history
-
-
-def _without_outliers(problem: Problem, max_passes: int) -> Array:
-    """Where to begin where rows lie far away: the answer with numbers cut off, if it is better than nothing."""
-    problem = replace(problem, on_pass=None, phase=CUT_OFF_PASSES)
-    near = replace(problem, design=problem.design.cut_off(CUT_OFF), tolerance=math.inf)
-    at_zero = np.zeros(problem.design.width)
-    without = solve(near, at_zero, PassHistory.empty(near), max_passes).evaluation
-    lengths = np.array([0.0, 1.0])
-    return best_point(problem, at_zero, [without.coefficients], lengths, problem.penalty).coefficients

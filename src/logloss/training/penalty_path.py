@@ -255,9 +255,10 @@ def losses_of(held_out: HeldOutSummary) -> tuple[list[Estimate], list[Estimate],
         raise DataError("no row that is tested by a fold of `cv` has weight, so no value can be chosen.")
     means = np.where(n_infinite > 0, np.inf, held_out.losses.sum(axis=0) / mass)
     best = int(np.argmin(means))
+    units = mass / held_out.paths.unit
     moments = held_out.moments if not len(held_out.sums) else held_out.sums.T @ held_out.sums
     # Kish's effective number of rows or clusters.
-    effective = mass**2 / float(moments[0, 0])
+    effective = units**2 / float(moments[0, 0])
 
     def sampling(value: float, *places: tuple[int, float]) -> SamplingError:
         contrast = np.zeros(len(moments))
@@ -265,7 +266,7 @@ def losses_of(held_out: HeldOutSummary) -> tuple[list[Estimate], list[Estimate],
         for place, sign in places:
             contrast[place] += sign
         # Rounding can leave less than 0 where two losses are equal.
-        variance = max(float(contrast @ moments @ contrast), 0.0) / mass**2
+        variance = max(float(contrast @ moments @ contrast), 0.0) / units**2
         degrees = effective - 1
         inflated = variance * effective / degrees if degrees > 1e-9 else math.nan
         return SamplingError(math.sqrt(inflated), max(degrees, 1.0))

@@ -71,6 +71,7 @@ class Problem:
     are for, which `progress` is told. limits: of these, where it has any. needs_digits: whether passes go on beyond the
     tolerance until the coefficients have all their digits. rows: all of them, where the table is small and in memory.
     precisions: of the coefficients of shapes and pooled categories, on the user's scale, 0 elsewhere, shape (width,).
+    blocks: rows that take the place of those of the source, where there are any.
     """
 
     source: Source
@@ -91,6 +92,7 @@ class Problem:
     needs_digits: bool = True
     rows: KeptRows | None = None
     precisions: Array | None = None
+    blocks: tuple[Block, ...] = ()
 
     @classmethod
     def of(cls, source: Source, learned: Learned, l2: float) -> Problem:
@@ -169,6 +171,7 @@ class Problem:
         """One pass: what an empty summary becomes of all rows, or of the blocks of a sample."""
         from logloss.onepass.run import map_and_merge, summarised
 
+        blocks = blocks or self.blocks
         if blocks:
             of_sample: SummaryType = map_and_merge(list(map(SamplePart, blocks)), empty)
             return of_sample
@@ -206,7 +209,7 @@ class Problem:
             inverse,
         )
         empty = CurvatureSummary.empty(point)
-        if blocks or self.is_partial:
+        if blocks or self.blocks or self.is_partial:
             return self.summarised(empty, blocks)
         self._begin_walk()
         checked: CurvatureSummary = walk(self.source, self.roles, empty, progress=self.progress)

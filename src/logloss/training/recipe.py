@@ -24,8 +24,6 @@ if TYPE_CHECKING:
     from logloss.onepass.summaries import ColumnSummary, Range, SampleSummary
     from logloss.onepass.summaries.features import Kept
 
-# Of so many sampled rows the typical deviation of a column is learned.
-MOST_SEEN = 1_024
 # Of so many sampled rows the knots of a shape are quantiles.
 ROWS_FOR_KNOTS = 50_000
 # The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
@@ -35,9 +33,10 @@ MOST_COEFFICIENTS = 5_000
 # A warm start needs fewer passes from so many rows on; its sample is a twentieth of the rows within these limits.
 LARGE_TABLE = 50_000
 SAMPLE_SHARE, MOST_SAMPLED, MOST_SAMPLED_VALUES = 0.05, 400_000, 8_000_000
-# Of tables of at most so many rows all are drawn; of others, which need no warm start, enough to see what is typical.
+# Of so many sampled rows the typical deviation of a column is learned: fewer of a table that is not large.
+ENOUGH_TO_SEE, MOST_SEEN = 256, 1_024
+# Of tables of at most so many rows all are drawn, to leave each out in turn.
 KEPT_WHOLE = 1_000
-ENOUGH_TO_SEE = 256
 # Parts that a sample is cut into: fixed, so that the cut does not depend on the number of threads.
 SAMPLE_PARTS = 8
 # Rows per coefficient that a sample should have.
@@ -143,7 +142,8 @@ def design_of(
         if name not in roles.features:
             raise no_feature("reference", name, roles.features)
     terms: list[Term] = []
-    sample = [rows for _, rows in seen.sample.chosen(MOST_SEEN)]
+    n_seen = ENOUGH_TO_SEE if seen.n_rows < LARGE_TABLE else MOST_SEEN
+    sample = [rows for _, rows in seen.sample.chosen(n_seen)]
     for j, name in enumerate(roles.features):
         column = seen.columns[j]
         if j in seen.unnamed:
@@ -331,11 +331,11 @@ def starting_sample(design: Design, drawn: SampleSummary) -> Block | None:
     # Of a small text file all rows were drawn, as nobody knew how many there are: that is no sample.
     if drawn.n_rows < LARGE_TABLE or n_free < 2 or n_drawn < max(ROWS_PER_COEFFICIENT * n_free, LARGE_TABLE // 10):
         return None
-    return sampled_block(design, drawn.chosen())
+    return sampled_block(design, drawn.pieces, n_drawn)
 
 
-def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]]) -> Block:
-    """The rows of a sample in random order, with levels as the design numbers them."""
+def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]], n_rows: int) -> Block:
+    """The first of some rows in random order, with levels as the design numbers them."""
     order = np.argsort(np.concatenate([own for own, _ in pieces]), kind="stable")
     blocks = [rows for _, rows in pieces]
     ranks = np.empty_like(order)
@@ -348,7 +348,7 @@ def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]]) -> Bloc
         for own, values in zip(places, arrays, strict=True):
             together[own] = values
         together.flags.writeable = False
-        return together
+        return together[:n_rows]
 
     def joined_if_any(arrays: Sequence[Array | None]) -> Array | None:
         known = [array for array in arrays if array is not None]
@@ -372,7 +372,7 @@ def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]]) -> Bloc
         features=tuple(features),
         by=(),
         cluster=(),
-        rows=np.arange(len(order)),
+        rows=np.arange(n_rows),
         n_dropped=0,
     )
 

@@ -22,7 +22,7 @@ from logloss.onepass.kernels.newton_rules import (
     rounding_of_objective,
 )
 from logloss.training.certificate import reach_of
-from logloss.training.evaluation import Evaluation, PassHistory, evaluate, evaluation_of, factored
+from logloss.training.evaluation import Evaluation, PassHistory, duality_gap, evaluate, evaluation_of, factored
 from logloss.training.factor import Factor
 from logloss.training.problem import Problem
 
@@ -39,19 +39,18 @@ LENGTHS = (4.0, 2.0, 1.0, *(2.0**-k for k in range(1, 9)))
 # A row that is far away makes a wall in the loss that no curvature predicts, and on its other side a tail in which
 # Newton's steps change its log-odds by 1: lengths that stop short of the one and that leave the other.
 LENGTHS_WITH_WALLS = (
-    *(2.0**k for k in range(3, 64)),
+    *(2.0**k for k in range(3, 64, 3)),
     *LENGTHS,
-    *(1.5 * 2.0**-k for k in range(1, 9)),
-    *(2.0**-k for k in range(11, 64, 3)),
+    *(2.0**-k for k in range(11, 64, 6)),
 )
 # Of passes in a row that were as slow as in such a tail, one in so many searches along the step; and how many times the
 # gain that a full step is expected to bring another length must bring there.
 SLOW_PASSES_EACH, FAR_GAIN = 3, 4.0
 # Between the best of these and its neighbours so many are tried at a time, and again if that has gained such a share of
 # what the search gained before.
-N_BETWEEN, WORTH_NARROWING = 62, 0.1
+N_BETWEEN, WORTH_NARROWING = 14, 0.1
 # A point whose loss is above so many times the objective is not followed to its last row.
-FAR_ABOVE = 2.0
+FAR_ABOVE = 1.01
 # Newton's steps with so many times the largest diagonal seen so far added to the Hessian (Moré 1978); of a Hessian of
 # more rows than MOST_DAMPED every fourth, as each is a factorisation.
 DAMPINGS, MOST_DAMPED = tuple(10.0**k for k in range(-9, 4)), 600
@@ -79,6 +78,8 @@ class SolverState:
         return len(self.history.passes)
 
 
+# A step may leave the range of numbers: its objective is NaN or inf, and no better.
+@np.errstate(over="ignore", invalid="ignore")
 def solve(problem: Problem, start: Array, history: PassHistory, max_passes: int) -> SolverState:
     """Passes until the bound is within the tolerance and the coefficients have converged to their last digits."""
     last_pass = len(history.passes) + max_passes
@@ -106,7 +107,7 @@ def _passes_in_memory(
         return None
     passes, sums = made
     history = history.with_passes(problem, [problem.as_pass(*each) for each in passes[:-1]])
-    return evaluation_of(problem, history, sums)
+    return evaluation_of(problem, history, sums, bound=passes[-1].bound)
 
 
 def _step(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
@@ -125,8 +126,7 @@ def _step(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
         after, history = evaluate(problem, history, full_step, before, wants_hessian=wants_hessian)
     # NaN, of a step that leaves the numbers, is worse.
     if (after is None or not after.objective <= most) and len(history.passes) < last_pass:
-        trial, history = _searched(problem, before, history, last_pass)
-        skips_full_step = not np.array_equal(trial.coefficients, full_step)
+        trial, skips_full_step, history = _searched(problem, before, history, last_pass)
         if not trial.objective <= most or len(history.passes) >= last_pass:
             return replace(state, history=history, is_stopped=True)
         after, history = evaluate(problem, history, trial.coefficients, before)
@@ -147,8 +147,8 @@ def _step(problem: Problem, state: SolverState, last_pass: int) -> SolverState:
 
 def _searched(
     problem: Problem, before: Evaluation, history: PassHistory, last_pass: int
-) -> tuple[TrialPoint, PassHistory]:
-    """The best point of a line search, and the passes with those that it took.
+) -> tuple[TrialPoint, bool, PassHistory]:
+    """The best point of a line search, whether a full step was not the best one, and the passes with those it took.
 
     Before a wall it is narrowed down as long as that lowers the objective: the lengths of one pass come to a wall by
     half of what is left of the way at best, and one row at 10¹⁵ would take fifty of them.
@@ -158,13 +158,14 @@ def _searched(
         problem, at, step, before.gradient, before.factor, history.largest_diagonal, problem.penalty, before.objective
     )
     history = history.with_pass(problem, trial.coefficients, trial.total_loss)
-    if not has_walls(problem) or trial.index >= len(LENGTHS_WITH_WALLS):
-        return trial, history
+    skips_full_step = not np.array_equal(trial.coefficients, at + step)
+    if not (has_walls(problem) and trial.index < len(LENGTHS_WITH_WALLS) and skips_full_step):
+        return trial, skips_full_step, history
     # Along a line the objective is convex: its minimum lies between the neighbours of the best point.
     lengths, best = np.array(sorted((0.0, *LENGTHS_WITH_WALLS))), LENGTHS_WITH_WALLS[trial.index]
     while len(history.passes) < last_pass:
         low, high = (lengths[lengths < best][-1], lengths[lengths > best][:1].max(initial=best))
-        lengths = np.unique(np.concatenate([np.linspace(low, high, N_BETWEEN), [best]]))
+        lengths = np.unique(np.concatenate([_between(low, high), [best]]))
         nearer = best_point(problem, at, [step], lengths, problem.penalty, trial.objective)
         history = history.with_pass(problem, nearer.coefficients, nearer.total_loss)
         gain, before_it = trial.objective - nearer.objective, before.objective - trial.objective
@@ -173,7 +174,12 @@ def _searched(
         trial, best = nearer, lengths[nearer.index]
         if gain < WORTH_NARROWING * before_it:
             break
-    return trial, history
+    return trial, skips_full_step, history
+
+
+def _between(low: float, high: float) -> Array:
+    """N_BETWEEN lengths from one to the other, evenly spaced in logarithms; evenly from 0."""
+    return np.linspace(low, high, N_BETWEEN) if low == 0 else np.geomspace(low, high, N_BETWEEN)
 
 
 def _leaves_tail(problem: Problem, before: Evaluation, history: PassHistory) -> tuple[PassHistory, bool]:
@@ -228,9 +234,16 @@ def _suspects_separation(problem: Problem, state: SolverState) -> bool:
 
 
 def has_converged(problem: Problem, now: Evaluation) -> bool:
-    """Whether the answer is certified and its digits are all there."""
+    """Whether the answer is certified and its digits are all there.
+
+    A bound by a Hessian of single precision is proved again, by one in double precision if the duality gap does not: a
+    pass without a Hessian, which takes less time, is made first where it is expected to make that gap small enough.
+    """
     bound, decrement = _ends_of(problem)
-    return now.bound <= bound and now.decrement <= decrement
+    if not (now.bound <= bound and now.decrement <= decrement):
+        return False
+    is_provisional = now.factor.is_single and problem.is_penalised
+    return not (is_provisional and bound < duality_gap(problem, now) <= bound / SLOW_DECREASE)
 
 
 def _ends_of(problem: Problem) -> tuple[float, float]:

@@ -70,7 +70,8 @@ def ridge_gap(gradient, curvature, penalty, at, error, fit_intercept):
     total = 0.0
     for j in range(first, gradient.shape[0]):
         size = abs(gradient[j] + penalty[j] * at[j] + shift * curvature[j]) + error[j] + certain * abs(curvature[j])
-        total += size * size / (2.0 * penalty[j])
+        # Not size², which is 0 for weights of 1e-200.
+        total += size * (size / (2.0 * penalty[j]))
     return total + of_shift
 
 

@@ -52,9 +52,8 @@ class NumberTable(NamedTuple):
     """Where the numbers of some rows are, one entry for each array; and what is done with each coefficient's own.
 
     addresses: of the first value, in bytes. row_steps, column_steps: to the next row and column, in values. widths: of
-    each array. is_single: whether it holds float32. centres, limits: what is subtracted, and the size at which what is
-    left is cut off. gaps: the place of the coefficient that is 1 where a number is NaN (which then counts as its
-    centre), −1 where it has none.
+    each array. is_single: whether it holds float32. centres: what is subtracted. gaps: the place of the coefficient
+    that is 1 where a number is NaN (which then counts as its centre), −1 where it has none.
     """
 
     addresses: Any
@@ -63,7 +62,6 @@ class NumberTable(NamedTuple):
     widths: Any
     is_single: Any
     centres: Any
-    limits: Any
     gaps: Any
 
 
@@ -98,7 +96,7 @@ def _rows_copied(address, row_step, width, is_single, n, tile, place, column):
 @compiled
 def gather(numbers, start, n, tile, column):
     """The numbers of rows start to start + n, less their centres: number j of row i goes to tile[j·column + i]."""
-    addresses, row_steps, column_steps, widths, is_single, centres, limits, gaps = numbers
+    addresses, row_steps, column_steps, widths, is_single, centres, gaps = numbers
     at = 0
     for k in range(addresses.shape[0]):
         row_step, column_step, width = row_steps[k], column_steps[k], widths[k]
@@ -124,11 +122,9 @@ def gather(numbers, start, n, tile, column):
                     gap[i] = 1.0 if own[i] != own[i] else 0.0
                     own[i] = centres[j] if own[i] != own[i] else own[i]
                 at += 1
-            centre, limit = centres[j], limits[j]
+            centre = centres[j]
             for i in range(n):
-                x = own[i] - centre
-                x = -limit if x < -limit else x
-                own[i] = limit if x > limit else x
+                own[i] -= centre
 
 
 @inlined

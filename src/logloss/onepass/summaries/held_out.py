@@ -92,8 +92,7 @@ class _SharedWorkspace:
         is_weighted = own is None or own.sum() > MOST_COPIED * len(own)
         if coded is not None and isinstance(part, CurvatureSummary) and not part.point.face and is_weighted:
             rows = block if own is None else _weighted(block, own)
-            # `cut_off` changes the design and not how it codes.
-            workspace.add_coded(replace(coded, design=part.point.design), rows)
+            workspace.add_coded(coded, rows)
             workspace.n_rows += times_of(block)
             workspace.coding |= block.coding
         else:
@@ -118,7 +117,8 @@ class FoldPaths:
     """The models of all folds: coefficients of the solver, shape (n_folds, n_l2, width).
 
     directions: along which those of (fold, number of l2) are infinite, where classes are separated. clusters: hashes
-    of them, ascending, where rows of one depend on each other; mask: the bits of a hash that count.
+    of them, ascending, where rows of one depend on each other; mask: the bits of a hash that count. unit: a weight, by
+    which others are divided so that no square leaves the range of numbers; a power of two, which rounds nothing.
     """
 
     rule: FoldRule
@@ -127,6 +127,7 @@ class FoldPaths:
     directions: dict[tuple[int, int], tuple[Array, ...]] = field(default_factory=dict)
     clusters: Array | None = None
     mask: int = -1
+    unit: float = 1.0
 
     @property
     def n_l2(self) -> int:
@@ -151,10 +152,10 @@ class HeldOutSummary(BlockwiseSummary):
     """The losses of held-out rows under the models of their folds. Floating: laws hold to rounding.
 
     masses: weight of each fold's test rows, shape (n_folds,); losses, n_infinite: their finite losses, summed, and how
-    many are infinite, shape (n_folds, n_l2). Each unit, a row or a cluster, has the vector v of its weight, the mean of
-    its losses over the path, and each loss less that mean, times the weight: moments is Σ v vᵀ over rows, shape
-    (n_l2 + 2, n_l2 + 2); sums holds v of each cluster, shape (n_units, n_l2 + 2). Differences of losses lose no digits
-    so.
+    many are infinite, shape (n_folds, n_l2). Each unit, a row or a cluster, has the vector v of its weight over
+    `paths.unit`, and times that the mean of its losses over the path, and each loss less that mean: moments is Σ v vᵀ
+    over rows, shape (n_l2 + 2, n_l2 + 2); sums holds v of each cluster, shape (n_units, n_l2 + 2). Differences of
+    losses lose no digits so.
     """
 
     paths: FoldPaths
@@ -193,9 +194,10 @@ class HeldOutSummary(BlockwiseSummary):
             summary.masses[fold] += float(weight @ counts)
             summary.losses[fold] += (weight * counts) @ costs
             means = costs.mean(axis=1)
-            vectors[rows, 0] += weight
-            vectors[rows, 1] += weight * means
-            vectors[rows, 2:] += weight[:, None] * (costs - means[:, None])
+            own_units = weight / paths.unit
+            vectors[rows, 0] += own_units
+            vectors[rows, 1] += own_units * means
+            vectors[rows, 2:] += own_units[:, None] * (costs - means[:, None])
         counted = vectors if block.counts is None else vectors * block.counts[:, None]
         if paths.n_units:
             np.add.at(summary.sums, paths.units(block), counted)

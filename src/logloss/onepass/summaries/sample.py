@@ -75,7 +75,8 @@ class _SampleWorkspace:
         found = priorities_of(block)
         is_low = found <= np.uint64(self.limit)
         if is_low.any():
-            self.pieces = trimmed((*self.pieces, (found[is_low], block.taken(is_low))), self.n_wanted)
+            drawn = (found, block) if is_low.all() else (found[is_low], block.taken(is_low))
+            self.pieces = trimmed((*self.pieces, drawn), self.n_wanted)
 
     def freeze(self) -> SampleSummary:
         """The summary of the blocks that were added."""
