@@ -998,3 +998,82 @@ def left_out_moves(x: Any, y: Any, weights: Any, counts: Any, offsets: Any, pena
         point = newton_passes(x, y, mass, offsets, penalty, at, 30)[-1]
         moves.append(float(x[i] @ (point - at)))
     return moves
+
+
+# Numbers between knots: a row gives 1 − s to its lower knot and s to the next one.
+
+
+def find_knots(x: Floats, k: Floats) -> tuple[list[int], list[Fraction]]:
+    """(The lower knot of each row, the share of the upper one); what is missing has the number after the last knot."""
+    lower, shares = [], []
+    for value in x:
+        if math.isnan(value):
+            lower.append(len(k))
+            shares.append(Fraction(0))
+            continue
+        inside = min(max(Fraction(value), Fraction(k[0])), Fraction(k[-1]))
+        low = max(j for j in range(max(len(k) - 1, 1)) if k[j] <= inside)
+        lower.append(low)
+        width = Fraction(k[-1] if low + 1 == len(k) else k[low + 1]) - Fraction(k[low])
+        shares.append((inside - Fraction(k[low])) / width if width else Fraction(0))
+    return lower, shares
+
+
+def halves(low: int, share: float) -> tuple[tuple[int, Fraction], tuple[int, Fraction]]:
+    """Both knots of a row, each with its share."""
+    return (low, 1 - Fraction(share)), (low + 1, Fraction(share))
+
+
+def add_between(a: Sequence[int], s: Floats, x: Sequence[Floats]) -> list[list[Fraction]]:
+    """Rows of x between the knots of each row."""
+    return [
+        [sum((part * Fraction(x[knot][j]) for knot, part in halves(*row)), Fraction(0)) for j in range(len(x[0]))]
+        for row in zip(a, s, strict=True)
+    ]
+
+
+def by_knot(a: Sequence[int], s: Floats, rows: Sequence[Sequence[Fraction]], n_knots: int) -> list[list[Fraction]]:
+    """Sums by knot of each row's share of its values."""
+    out = [[Fraction(0)] * len(rows[0]) for _ in range(n_knots)]
+    for low, share, values in zip(a, s, rows, strict=True):
+        for knot, part in halves(low, share):
+            out[knot] = [total + part * value for total, value in zip(out[knot], values, strict=True)]
+    return out
+
+
+def knot_sums(a: Sequence[int], s: Floats, r: Floats, c: Floats, t: Floats, n_knots: int) -> list[list[Fraction]]:
+    rows = [
+        [Fraction(p), Fraction(q), abs(Fraction(p)), Fraction(q) * Fraction(u)] for p, q, u in zip(r, c, t, strict=True)
+    ]
+    return by_knot(a, s, rows, n_knots)
+
+
+def knot_segment_sums(
+    a: Sequence[int], s: Floats, c: Floats, x: Sequence[Floats], n_knots: int
+) -> list[list[Fraction]]:
+    rows = [[Fraction(q) * Fraction(value) for value in row] for q, row in zip(c, x, strict=True)]
+    return by_knot(a, s, rows, n_knots)
+
+
+def knot_products(a: Sequence[int], s: Floats, c: Floats, n_knots: int) -> list[list[Fraction]]:
+    """Of each knot with itself, and with the one above: of its row of the matrix of all products."""
+    whole = knot_cross_tab(a, s, a, s, c, n_knots, n_knots)
+    return [[row[j], row[j + 1] if j + 1 < n_knots else Fraction(0)] for j, row in enumerate(whole)]
+
+
+def knot_cross_tab(
+    a: Sequence[int], s: Floats, b: Sequence[int], t: Floats, c: Floats, n_knots: int, n_others: int
+) -> list[list[Fraction]]:
+    out = [[Fraction(0)] * n_others for _ in range(n_knots)]
+    for low, share, above, other, weight in zip(a, s, b, t, c, strict=True):
+        for i, p in halves(low, share):
+            for j, q in halves(above, other):
+                out[i][j] += Fraction(weight) * p * q
+    return out
+
+
+def add_products(a: Sequence[int], s: Floats, b: Sequence[int], t: Floats, x: Sequence[Floats]) -> list[Fraction]:
+    return [
+        sum((p * q * Fraction(x[i][j]) for i, p in halves(low, share) for j, q in halves(above, other)), Fraction(0))
+        for low, share, above, other in zip(a, s, b, t, strict=True)
+    ]

@@ -576,7 +576,7 @@ def test_a_file_comes_back_to_the_bit(method, tmp_path):
 def test_the_file_is_strict_json_with_its_head_first(tmp_path):
     calibrate(Y, P, method="temperature").save(tmp_path / "c.json")
     text = (tmp_path / "c.json").read_text(encoding="utf-8")
-    assert text.startswith('{\n "logloss": "calibration",\n "format": "5.0",')
+    assert text.startswith('{\n "logloss": "calibration",\n "format": "6.0",')
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 
@@ -628,7 +628,7 @@ def changed(**fields):
         ({"log_loss_after": 0.0}, "what lies between log_loss and log_loss_after in expected_reduction"),
         ({"candidates": {"method": ["platt"]}}, "the columns method, log_loss_nats, .* in candidates"),
         ({"expected_reduction__low": 9.0}, "an interval around its value in expected_reduction"),
-        ({"map__kind": "line"}, "scoremap or stackedmap in map: kind"),
+        ({"map__class": "line"}, "scoremap or stackedmap in map: class"),
     ],
 )
 def test_a_file_that_was_tampered_with_is_refused(fields, message):

@@ -209,6 +209,33 @@ def test_fits_have_the_certificate_of_one_machine(engine, folder, fit_intercept)
         assert model.errors.coefficients == pytest.approx(here.errors.coefficients, rel=1e-9)
 
 
+def test_shapes_have_the_certificate_of_one_machine(engine, folder):
+    """Knots are quantiles of the same rows; precisions end at the same place, from sums that differ by rounding."""
+    requested = {"features": ["x0", "x1", "g"], "shapes": {"x1": "linear"}}
+    here = logloss.fit(folder, "y", **requested)
+    of_files = logloss.fit(folder, "y", **requested, engine=engine)
+    assert of_files.out_of_sample.log_loss == pytest.approx(here.out_of_sample.log_loss, rel=1e-9)
+    for model in (of_files, logloss.fit(frame_of(engine, folder), "y", **requested, leave_one_out=False)):
+        assert model.certificate.nats_per_row <= 1e-12
+        assert [term.kind for term in model.terms] == ["smooth", "linear", "pooled levels"]
+        assert model.design.shapes[0].knots.tolist() == here.design.shapes[0].knots.tolist()
+        for own, theirs in zip(model.terms, here.terms, strict=True):
+            assert own.effect == pytest.approx(theirs.effect, abs=1e-9)
+            assert own.std_error == pytest.approx(theirs.std_error, rel=1e-8)
+    assert of_files.measure(folder, "y", engine=engine).to_dict() == of_files.measure(folder, "y").to_dict()
+
+
+@pytest.mark.parametrize("features", [["x0"], ["x0", "x1"], ["x0", "x1", "g", "p"]])
+def test_few_columns_of_a_frame_are_fitted(engine, folder, features):
+    """Of few columns Dask joins files as it reads them: a frame in memory has fewer partitions than it names."""
+    here = logloss.fit(folder, "y", features=features, leave_one_out=False)
+    there = logloss.fit(frame_of(engine, folder), "y", features=features, leave_one_out=False)
+    assert there.n_rows == here.n_rows
+    for name, value in here.coefficients.items():
+        # Newton's method is far nearer to the optimum than it can prove: what differs is rounding.
+        assert there.coefficients[name] == pytest.approx(value, abs=1e-10)
+
+
 def test_a_model_is_measured_to_the_same_bits(engine, folder, table, tmp_path):
     """With levels that it has not seen: what workers noticed is said here, once for each row."""
     model = logloss.fit(table.filter(pa.compute.not_equal(table["g"], "c")), "y", features=["x0", "g"])

@@ -505,4 +505,4 @@ def test_a_star_import_works_without_scikit_learn():
     without, present = (printed_by(program.format(each)).split() for each in ("None", "__import__('sklearn')"))
     assert without[:3] == ["True", "measure", "False"]
     assert present[:3] == ["True", "measure", "True"]
-    assert int(present[3]) == int(without[3]) + 3
+    assert int(present[3]) == int(without[3]) + 4

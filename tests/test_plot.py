@@ -569,7 +569,9 @@ def test_names_from_data_are_only_ever_text():
 def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model, compared, form, beginning):
     moved = logloss.diff(measured, logloss.measure(*forecasts(900, seed=4), name="later"))
     planned = logloss.plan(std=0.1, difference=0.01, n_rows=500)
-    answers = (measured, model, compared, logloss.calibrate(measured), moved, planned)
+    x = np.arange(200) % 10
+    added = logloss.fit({"x": x, "y": (x > 4) ^ (np.arange(200) % 7 == 0)}, "y", shapes="auto", leave_one_out=False)
+    answers = (measured, model, added, compared, logloss.calibrate(measured), moved, planned)
     assert form in FORMATS
     assert {answer.kind for answer in answers} == set(ROOMS)
     for answer in answers:

@@ -441,8 +441,8 @@ def rewritten(path, **changes):
         ({"passes": [[1.0]]}, "an object in passes: 1"),
         ({"certificate": [None]}, "an object in certificate"),
         (
-            {"design": {"fit_intercept": True, "terms": [{"kind": "magic"}]}},
-            "numbers or category in design: terms: 1: kind",
+            {"design": {"fit_intercept": True, "is_nameless": False, "terms": [{"class": "magic"}]}},
+            "numbers or category or shape in design: terms: 1: class",
         ),
         ({"intercept": "many"}, """a number in intercept; got "many\""""),
         ({"intercept": 0.25}, "the one that it predicts with in intercept"),
@@ -491,8 +491,8 @@ def test_a_model_whose_fields_contradict_each_other_is_refused(model, tmp_path, 
     model.save(path)
     fields = json.loads(path.read_text())
     terms = fields["design"]["terms"]
-    numbers = next(term for term in terms if term["kind"] == "numbers")
-    category = next(term for term in terms if term["kind"] == "category")
+    numbers = next(term for term in terms if term["class"] == "numbers")
+    category = next(term for term in terms if term["class"] == "category")
     if field == "coefficients":
         name = list(fields["coefficients"])[-1]
         fields["coefficients"][name] *= 2
@@ -532,7 +532,7 @@ def test_text_of_a_model_is_not_obeyed(model, tmp_path):
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 400, "18446744073709551616", "9" * 5_000])
 def test_numbers_beyond_ours_are_refused(number, model, tmp_path):
     path = tmp_path / "model.json"
-    path.write_text('{"logloss": "model", "format": "5.0", "n_rows": ' + number + "}")
+    path.write_text('{"logloss": "model", "format": "6.0", "n_rows": ' + number + "}")
     with pytest.raises(logloss.DataError, match=r"cannot read model\.json: .* is no number of a logloss file"):
         logloss.load(path)
 
@@ -548,7 +548,7 @@ def test_documents_of_other_kinds_and_formats_are_refused_by_name(model, tmp_pat
     path = tmp_path / "model.json"
     model.save(path)
     text = path.read_text()
-    path.write_text(text.replace('"format": "5.0"', '"format": "1.0"'))
+    path.write_text(text.replace('"format": "6.0"', '"format": "1.0"'))
     with pytest.raises(logloss.DataError, match=r"model\.json has format 1\.0, and this is logloss"):
         logloss.load(path)
     path.write_bytes(document.document_bytes("recipe", {}))

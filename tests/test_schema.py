@@ -95,8 +95,8 @@ def test_an_array_is_read_to_the_bit():
         ({"both": [1, 2]}, "a text in both: 2; got 2"),
         ({"losses": [0.1, "x"]}, "a list of numbers in losses"),
         ({"by_name": {"x": []}}, "a number in by_name: x"),
-        ({"best": {"kind": "line", "radius": 1.0}}, "square or circle in best: kind"),
-        ({"best": {"kind": "circle", "radius": 0.0}}, "a number above 0 in best: radius; got 0"),
+        ({"best": {"class": "line", "radius": 1.0}}, "square or circle in best: class"),
+        ({"best": {"class": "circle", "radius": 0.0}}, "a number above 0 in best: radius; got 0"),
         ({"other": 3}, "an object in other"),
         ({"gain": {"value": 0.5, "low": 0.6, "high": 1.0, "reason": ""}}, "an interval around its value in gain"),
         (
@@ -112,7 +112,7 @@ def test_what_cannot_be_is_refused_with_its_place(fields, message):
 
 def test_a_field_too_many_or_too_few_is_named():
     with pytest.raises(DataError, match=r'a\.json holds "more" in best, unknown to this version'):
-        Reader("a.json").of(changed(best={"kind": "circle", "radius": 1.0, "more": 1}), Everything)
+        Reader("a.json").of(changed(best={"class": "circle", "radius": 1.0, "more": 1}), Everything)
     fields = changed()
     del fields["name"]
     with pytest.raises(DataError, match=r'a\.json is damaged: the file has no "name"'):

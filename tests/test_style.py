@@ -45,7 +45,7 @@ data.binding
 data.request
 data.source | data.design
 data.terms
-data.columns
+data.columns | data.shapes
 data.arrow | data.block
 data.checks
 onepass.kernels

@@ -17,6 +17,7 @@ from logloss.version import __version__ as __version__
 for _kind, _file in {
     "measurement": "summary_writing:save_measurement",
     "model": "fitted_file:save_fitted",
+    "additive": "fitted_file:save_fitted",
     "calibration": "fitted_file:save_fitted",
     "comparison": "saved_answer:save_answer",
     "difference": "saved_answer:save_answer",
@@ -25,7 +26,7 @@ for _kind, _file in {
     register(
         _kind,
         text=f"logloss.show.words.of_{_kind}:text_of",
-        notebook="logloss.show.report.of_model:short_html" if _kind == "model" else "logloss.show.report:short_html",
+        notebook=f"logloss.show.report{f'.of_{_kind}' if _kind in ('model', 'additive') else ''}:short_html",
         plot="logloss.show.plot:plot",
         page="logloss.show.report:to_html",
         save=f"logloss.files.{_file}",
@@ -33,6 +34,12 @@ for _kind, _file in {
         cross_fit="logloss.estimators:cross_fitted",
     )
 register("table", notebook="logloss.show.page:short_table")
+register(
+    "term",
+    text="logloss.show.words.of_additive:term_text",
+    notebook="logloss.show.report.of_additive:term_html",
+    plot="logloss.show.plot:plot_term",
+)
 register(
     "saved",
     text="logloss.files.saved_answer:text_of",
@@ -65,7 +72,7 @@ if TYPE_CHECKING:
         SeparationWarning,
         SourceNotFound,
     )
-    from logloss.estimators import Calibrator, LogisticRegression, LogisticRegressionCV
+    from logloss.estimators import AdditiveClassifier, Calibrator, LogisticRegression, LogisticRegressionCV
     from logloss.files.load import load
     from logloss.inference.decomposition import Miscalibration
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
@@ -73,9 +80,11 @@ if TYPE_CHECKING:
     from logloss.show.drawings import Drawing, drawing
     from logloss.show.explanation.answer import Explanation
     from logloss.show.explanation.explain import explain
+    from logloss.training.additive_model import AdditiveModel
     from logloss.training.fit import fit
     from logloss.training.model import LogisticModel
     from logloss.training.separation import Separation
+    from logloss.training.term_effects import TermEffect
 
 
 # Where each public name lives; it is imported when it is first used, so that `import logloss` costs nothing.
@@ -106,9 +115,12 @@ _HOMES = {
     "Estimate": "answers.estimate",
     "fit": "training.fit",
     "LogisticModel": "training.model",
+    "AdditiveModel": "training.additive_model",
+    "TermEffect": "training.term_effects",
     "explain": "show.explanation.explain",
     "Explanation": "show.explanation.answer",
     "LogisticRegression": "estimators",
+    "AdditiveClassifier": "estimators",
     "LogisticRegressionCV": "estimators",
     "LogLossError": "errors",
     "DataError": "errors",
@@ -121,6 +133,8 @@ _HOMES = {
 }
 
 __all__ = [
+    "AdditiveClassifier",
+    "AdditiveModel",
     "Calibration",
     "Calibrator",
     "Comparison",
@@ -144,6 +158,7 @@ __all__ = [
     "Separation",
     "SeparationWarning",
     "SmallTable",
+    "TermEffect",
     "SourceNotFound",
     "calibrate",
     "compare",
@@ -163,9 +178,8 @@ __all__ = [
 # `from logloss import *` takes every name at once and must work without scikit-learn; asked for by name, the estimators
 # tell how to install it.
 if find_spec("sklearn") is None:
-    __all__.remove("Calibrator")
-    __all__.remove("LogisticRegression")
-    __all__.remove("LogisticRegressionCV")
+    for _name in ("AdditiveClassifier", "Calibrator", "LogisticRegression", "LogisticRegressionCV"):
+        __all__.remove(_name)
 
 
 def __getattr__(name: str) -> Any:

@@ -18,6 +18,8 @@ from logloss.text import counted
 
 # `--l2-path` without a value.
 ALONE = "auto"
+# `--shapes` for all columns.
+AUTO = "auto"
 
 
 def path_of(given: str | None) -> bool | int | list[float] | None:
@@ -33,6 +35,16 @@ def path_of(given: str | None) -> bool | int | list[float] | None:
             f"--l2-path takes no value, a number of values, or values such as 10,1,0.1; got {given!r}. Without a value "
             "it must not come directly before a file."
         ) from error
+
+
+def shapes_of(given: str | None) -> str | dict[str, str] | None:
+    """`shapes=` from the command line: `auto`, or columns with their kinds between commas."""
+    if given is None or given == AUTO:
+        return given
+    pairs = [each.rpartition("=") for each in given.split(",") if each.strip()]
+    if not pairs or not all(name.strip() and kind.strip() for name, _, kind in pairs):
+        raise click.UsageError(f"--shapes must be auto, or read like age=smooth,hour=cyclic; got {given!r}.")
+    return {name.strip(): kind.strip() for name, _, kind in pairs}
 
 
 def folds_of(given: str | None) -> int | str | None:
@@ -80,6 +92,19 @@ def folds_of(given: str | None) -> int | str | None:
     "--selection",
     type=click.Choice(["best", "one_standard_error"]),
     help="With --l2-path: the least log loss, or the largest penalty within one standard error of it.",
+)
+@click.option(
+    "--shapes",
+    metavar="auto|COL=KIND,…",
+    # Checked before the files are opened.
+    callback=lambda _context, _option, given: shapes_of(given),
+    help="Additive model: auto, every column of numbers a smooth term; or by name smooth, linear or cyclic, the others "
+    "smooth. Categories are pooled. Precisions are chosen from the data.",
+)
+@click.option(
+    "--pooled",
+    metavar="A,B",
+    help="Categorical columns whose levels are partially pooled (random effects); with --shapes all if left out.",
 )
 @click.option("--offset", metavar="COL", help="Column added to the log-odds.")
 @rows("sample_weight", "counts", "cluster", "pos_label")
@@ -132,17 +157,20 @@ def fit(
     features: str | None,
     exclude: str | None,
     categories: str | None,
+    pooled: str | None,
     reference: tuple[str, ...],
     per: str,
     **words: Any,
 ) -> None:
-    """Fit a logistic regression to Parquet or CSV files.
+    """Fit a logistic regression or an additive model to Parquet or CSV files.
 
     It minimises the log loss (plus an optional L2 penalty), with a proven bound on the distance from the minimum; or it
     maximises Firth's penalised likelihood.
     """
     if features and exclude:
         raise click.UsageError("pass --features or --exclude, not both.")
+    if per != "unit" and (words["shapes"] or pooled):
+        raise click.UsageError("--per is for coefficients; with --shapes or --pooled effects are printed.")
     levels = [each.partition("=") for each in reference]
     if not all(name and sign for name, sign, _ in levels):
         raise click.UsageError("--reference must read like sex=Male.")
@@ -150,6 +178,7 @@ def fit(
     outputs.check(*files)
 
     from logloss.training import fit
+    from logloss.training.model import LogisticModel
 
     table = outputs.opened(files, no_header=words["no_header"])
     with warnings.catch_warnings(record=True) as caught, outputs.bar(table) as progress:
@@ -160,16 +189,19 @@ def fit(
             features=split(features, table),
             exclude=split(exclude, table) or (),
             categories=split(categories, table),
+            pooled=split(pooled, table),
             reference={name: level for name, _, level in levels},
             progress=progress,
             on_pass=None if progress is None else progress.on_pass,
             **keywords(words),
         )
     passes = counted(len(model.passes), "pass", "passes")
-    if model.path is not None:
-        passes += f", {counted(model.path.n_walks, 'walk')} for the path"
+    text = None
+    if isinstance(model, LogisticModel):
+        text = repr(model.summary(per=per))
+        if model.path is not None:
+            passes += f", {counted(model.path.n_walks, 'walk')} for the path"
     # The text of a model ends with its notes.
-    text = repr(model.summary(per=per))
     outputs.deliver(model, passes, caught=caught, has_notes=outputs.as_json, text=text)
 
 
@@ -211,13 +243,12 @@ def predict(
     outputs.check(model, calibration, *files)
 
     from logloss.calibration import Calibration
-    from logloss.files.load import load_as
+    from logloss.files.load import load_as, load_model
     from logloss.files.storage import replacing
-    from logloss.training.model import LogisticModel
     from logloss.training.predict import ScoredSource, notes_on_lacking
     from logloss.training.written_predictions import mapping_of, write_predictions
 
-    predictor = load_as(LogisticModel, model).predictor
+    predictor = load_model(model).predictor
     mapped = mapping_of(None if calibration is None else load_as(Calibration, calibration), negatives_kept)
     table = outputs.opened(files, no_header=no_header)
     scored = ScoredSource(table, predictor, predictor.answer_to(missing))

@@ -68,10 +68,9 @@ def measure(
     requested |= {"keep": split(words["keep"], table) or ()}
     with outputs.bar(table) as progress:
         if model is not None:
-            from logloss.files.load import load_as
-            from logloss.training.model import LogisticModel
+            from logloss.files.load import load_model
 
-            measured = load_as(LogisticModel, model).measure(table, y_true, progress=progress, **requested)
+            measured = load_model(model).measure(table, y_true, progress=progress, **requested)
         else:
             requested |= {"y_true": y_true, "y_proba": one_or_two(y_proba), "y_logit": y_logit}
             measured = measurement.measure(table, **requested, progress=progress)

@@ -15,6 +15,7 @@ import numpy as np
 
 from logloss.data.checks.feature_values import checked_features, refuse_missing_in_matrix
 from logloss.data.rows import Array, Column, Roles, Rows
+from logloss.data.shapes import Shape
 from logloss.data.terms import OUTLYING, Category, Numbers, Term, codes_in
 from logloss.errors import DataError
 from logloss.text import printable
@@ -34,13 +35,15 @@ TOUCHING = 1e-9
 class Design:
     """The recipe: terms in the order of the table's columns.
 
-    Coefficients lie in one vector: the intercept, all numbers, then all levels of each category; those of references
-    stay 0 and `free` leaves them out. `fit_intercept`: whether there is an intercept; without one its place in the
-    vector stays 0, and the centre of all numbers is 0.
+    Coefficients lie in one vector: the intercept, all numbers, then all levels of each category, then those of each
+    shape; those of references stay 0 and `free` leaves them out. `fit_intercept`: whether there is an intercept;
+    without one its place in the vector stays 0, and the centre of all numbers is 0. `is_nameless`: whether each column
+    was one of an array, which had no names.
     """
 
     terms: tuple[Term, ...]
     fit_intercept: bool = True
+    is_nameless: bool = False
 
     @cached_property
     def numbers(self) -> tuple[Numbers, ...]:
@@ -49,6 +52,10 @@ class Design:
     @cached_property
     def categories(self) -> tuple[Category, ...]:
         return tuple(term for term in self.terms if isinstance(term, Category))
+
+    @cached_property
+    def shapes(self) -> tuple[Shape, ...]:
+        return tuple(term for term in self.terms if isinstance(term, Shape))
 
     @cached_property
     def n_dense(self) -> int:
@@ -64,14 +71,29 @@ class Design:
         return tuple(spans)
 
     @cached_property
+    def shape_spans(self) -> tuple[slice, ...]:
+        """Where the coefficients of each shape lie."""
+        stops = np.cumsum([1 + self.n_dense + self.n_levels, *(sum(term.parts) for term in self.shapes)])
+        return tuple(map(slice, stops[:-1].tolist(), stops[1:].tolist()))
+
+    @cached_property
+    def n_levels(self) -> int:
+        """Of all categories."""
+        return sum(len(term.levels) for term in self.categories)
+
+    @cached_property
     def width(self) -> int:
-        return 1 + self.n_dense + sum(len(term.levels) for term in self.categories)
+        return 1 + self.n_dense + self.n_levels + sum(sum(term.parts) for term in self.shapes)
 
     @cached_property
     def free(self) -> Array:
         """Where coefficients are that training may choose: not the references, nor an intercept that is not fitted."""
         fixed = [] if self.fit_intercept else [0]
-        fixed += [span.start + term.reference for span, term in zip(self.spans, self.categories, strict=True)]
+        fixed += [
+            span.start + term.reference
+            for span, term in zip(self.spans, self.categories, strict=True)
+            if not term.is_pooled
+        ]
         return np.delete(np.arange(self.width), fixed)
 
     @cached_property
@@ -81,9 +103,9 @@ class Design:
 
     @cached_property
     def scale(self) -> Array:
-        """What each coefficient of the vector is divided by, shape (width,): 1 but for numbers."""
+        """What each coefficient of the vector is divided by, shape (width,): 1 but for numbers and shapes."""
         dense = self._of_numbers([term.scale for term in self.numbers], 1.0)
-        return np.concatenate([[1.0], dense, np.ones(self.width - 1 - self.n_dense)])
+        return np.concatenate([[1.0], dense, np.ones(self.n_levels), *(term.scale for term in self.shapes)])
 
     @cached_property
     def largest(self) -> Array:
@@ -126,35 +148,61 @@ class Design:
         return np.concatenate([np.zeros(0), *filled])
 
     @cached_property
-    def places(self) -> Array:
-        """Where the coefficients lie in the order of the table's columns, without intercept and references."""
-        dense, places = 1, []
-        spans = iter(self.spans)
+    def spans_of_terms(self) -> tuple[slice, ...]:
+        """Where the coefficients of each term lie, those of references among them."""
+        dense, spans, shape_spans = 1, iter(self.spans), iter(self.shape_spans)
+        found = []
         for term in self.terms:
             if isinstance(term, Numbers):
-                places.append(np.arange(dense, dense + len(term.coefficient_names)))
-                dense += len(term.coefficient_names)
+                found.append(slice(dense, dense + len(term.coefficient_names)))
+                dense = found[-1].stop
             else:
-                span = next(spans)
-                places.append(np.delete(np.arange(span.start, span.stop), term.reference))
-        return np.concatenate([np.zeros(0, dtype=np.int64), *places]).astype(np.int64)
+                found.append(next(spans if isinstance(term, Category) else shape_spans))
+        return tuple(found)
+
+    @cached_property
+    def places(self) -> Array:
+        """Where the coefficients lie in the order of the table's columns, without intercept and references."""
+        places = [np.arange(span.start, span.stop) for span in self.spans_of_terms]
+        own = [
+            np.delete(place, term.reference) if isinstance(term, Category) and not term.is_pooled else place
+            for place, term in zip(places, self.terms, strict=True)
+        ]
+        return np.concatenate([np.zeros(0, dtype=np.int64), *own]).astype(np.int64)
 
     @cached_property
     def names(self) -> tuple[str, ...]:
-        """A name for each coefficient in the order of the table's columns."""
+        """A name for each coefficient in the order of the table's columns; of a shape, for its value at each knot."""
         coefficients: list[str] = []
         for term in self.terms:
             names = list(term.coefficient_names)
-            if isinstance(term, Category):
+            if isinstance(term, Category) and not term.is_pooled:
                 del names[term.reference]
             coefficients += names
         return tuple(coefficients)
+
+    def named_values(self, coefficients: Array) -> Array:
+        """What `names` name, of coefficients as of `Coded.logits`, shape (n_names,)."""
+        if not self.shapes:
+            named: Array = coefficients[self.places]
+            return named
+        found = []
+        for term, span in zip(self.terms, self.spans_of_terms, strict=True):
+            own = coefficients[span]
+            if isinstance(term, Shape):
+                own = term.basis @ own
+            elif isinstance(term, Category) and not term.is_pooled:
+                own = np.delete(own, term.reference)
+            found.append(own)
+        return np.concatenate(found)
 
     @cached_property
     def references(self) -> dict[str, str]:
         """The reference level of each coefficient of a category."""
         references: dict[str, str] = {}
         for term in self.categories:
+            if term.is_pooled:
+                continue
             own = printable(str(term.levels[term.reference]))
             references |= dict.fromkeys(term.coefficient_names, own)
         return references
@@ -164,9 +212,11 @@ class Design:
         """The coefficients of each column, by its name: those of all levels but the reference; none of a lone level."""
         found: dict[str, tuple[str, ...]] = {}
         for term in self.terms:
-            if isinstance(term, Category):
-                names = term.coefficient_names
-                found[term.column] = names[: term.reference] + names[term.reference + 1 :]
+            if not isinstance(term, Numbers):
+                names = list(term.coefficient_names)
+                if isinstance(term, Category) and not term.is_pooled:
+                    del names[term.reference]
+                found[term.column] = tuple(names)
                 continue
             lacking = iter(term.coefficient_names[len(term.names) :])
             lacks = term.lacks or (False,) * len(term.names)
@@ -207,6 +257,8 @@ class Design:
             average = float(np.average(levels, weights=category.weights))
             own[category.column] = np.append(levels, average)[codes] - average
             usual += average
+        for span, shape, (lower, shares) in zip(self.shape_spans, self.shapes, coded.between, strict=True):
+            own[shape.column] = shape.at(shape.basis @ coefficients[span], lower, shares)
         return [{"intercept": usual} | {name: float(own[name][row]) for name in self.read} for row in range(n_rows)]
 
     @property
@@ -233,16 +285,19 @@ class Design:
 
     def coded(self, columns: Sequence[Column]) -> Coded:
         """Some rows as the passes read them; columns stand in the order of the terms. Cost: O(n_rows) per category."""
-        dense, codes, strange = [], [], {}
+        dense, codes, knots, strange = [], [], [], {}
         for term, column in zip(self.terms, columns, strict=True):
             if isinstance(term, Numbers):
                 dense.append(column.values)
+                continue
+            if isinstance(term, Shape):
+                knots.append(term.found(column.values))
                 continue
             levels, n_strange = codes_in(term, column)
             codes.append(levels)
             if n_strange:
                 strange[term.column] = n_strange
-        return Coded(self, tuple(dense), tuple(codes), strange)
+        return Coded(self, tuple(dense), tuple(codes), tuple(knots), strange)
 
 
 def readable(values: Array) -> Array:
@@ -276,12 +331,14 @@ def table_of(arrays: Sequence[Array], centres: Array, gaps: Array) -> NumberTabl
 class Coded:
     """Some rows: numbers as they stand, and the level of each category; a strange level has the number after the last.
 
-    strange: how many rows of each category have a level that training did not see.
+    between: of each shape, the lower knot of each row and the share of the upper one. strange: how many rows of each
+    category have a level that training did not see.
     """
 
     design: Design
     dense: tuple[Array, ...]
     codes: tuple[Array, ...]
+    between: tuple[tuple[Array, Array], ...]
     strange: Mapping[str, int]
 
     @cached_property
@@ -304,9 +361,13 @@ class Coded:
             gather(self.table, start, n_rows, piece.reshape(-1), n_rows + PADDING)
         return piece[:, :n_rows].T
 
-    def before_numbers(self, coefficients: Array, start: int, stop: int) -> Array:
-        """What log-odds are without the numbers: intercept and levels; coefficients as of `logits`."""
+    def before_numbers(self, coefficients: Array, start: int, stop: int, *, is_size: bool = False) -> Array:
+        """What log-odds are without the numbers: intercept, levels and shapes; coefficients as of `logits`.
+
+        is_size: whether coefficients are sizes, and so are the parts of shapes.
+        """
         from logloss.onepass.kernels.by_group import add_levels
+        from logloss.onepass.kernels.hats import add_between
 
         logits = np.empty((stop - start, *coefficients.shape[1:]))
         logits[:] = coefficients[0]
@@ -317,6 +378,10 @@ class Coded:
             # A strange level is worth what the levels of training were on average.
             usual = np.average(own, axis=0, weights=term.weights) if self.strange else 0.0 * own[0]
             add_levels(codes[start:stop], np.concatenate([own, usual[None]]), wide)
+        for span, shape, (lower, shares) in zip(self.design.shape_spans, self.design.shapes, self.between, strict=True):
+            own = coefficients[span].reshape(span.stop - span.start, n_points)
+            basis = np.abs(shape.basis) if is_size else shape.basis
+            add_between(lower[start:stop], shares[start:stop], shape.with_end(basis @ own), wide)
         return logits
 
     def logits(self, coefficients: Array, start: int, stop: int, piece: Array | None = None) -> Array:

@@ -11,6 +11,7 @@ import numpy as np
 
 from logloss.data.keys import missing_of, sorting, values_of
 from logloss.data.rows import Array, Column
+from logloss.data.shapes import Shape
 from logloss.data.values import Value, is_label, number_in, typed
 from logloss.errors import DataError
 from logloss.text import listed, printable, value_text
@@ -78,12 +79,17 @@ class Numbers:
 
 @dataclass(frozen=True, slots=True)
 class Category:
-    """One column of levels: the reference has no coefficient. weights: those of the rows of each level in training."""
+    """One column of levels. weights: those of the rows of each level in training.
+
+    reference: the number of the level that has no coefficient; is_pooled: whether levels are partially pooled instead:
+    each has one, with a penalty.
+    """
 
     column: str
     levels: tuple[Value, ...]
     weights: tuple[float, ...]
     reference: int = 0
+    is_pooled: bool = False
 
     @property
     def may_lack(self) -> bool:
@@ -108,7 +114,7 @@ def _level(value: Value) -> Value:
     return str(value).lower() == "true" if is_bool else value
 
 
-Term = Numbers | Category
+Term = Numbers | Category | Shape
 
 
 def codes_in(term: Category, column: Column) -> tuple[Array, int]:

@@ -16,13 +16,15 @@ import math
 import operator
 from collections.abc import Callable
 from decimal import Context, Decimal, DecimalException
-from typing import Any
+from typing import Annotated, Any
 
 import numpy as np
 
 Value = None | bool | int | float | Decimal | str
 Number = int | float | Decimal
 Array = np.ndarray[Any, np.dtype[Any]]
+# One that has rows and columns, also in a file.
+Matrix = Annotated[Array, "rows and columns"]
 # Every whole number of fewer bits is an int; decimals have at most 253. Beyond, floats stay as short as they print.
 BITS_OF_WHOLE = 256
 # No float lies beyond 10^309.

@@ -8,6 +8,7 @@ LogisticRegression(C=0.5)
 from logloss.errors import MissingPackage
 
 try:
+    from logloss.estimators.additive import AdditiveClassifier as AdditiveClassifier
     from logloss.estimators.calibrator import Calibrator as Calibrator
     from logloss.estimators.cross_fitting import cross_fitted as cross_fitted
     from logloss.estimators.export import as_sklearn as as_sklearn

@@ -8,21 +8,23 @@ from typing import Any
 
 import numpy as np
 from sklearn.compose import ColumnTransformer
-from sklearn.impute import SimpleImputer
+from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import Pipeline
-from sklearn.preprocessing import OneHotEncoder
+from sklearn.pipeline import FeatureUnion, Pipeline
+from sklearn.preprocessing import OneHotEncoder, SplineTransformer
 
 from logloss.data.binding import MATRIX, matrix_names
 from logloss.data.design import Design
 from logloss.data.rows import Array
-from logloss.data.terms import Category
+from logloss.data.shapes import Shape
+from logloss.data.terms import Category, Numbers
 from logloss.errors import DataError, MissingPackage
 from logloss.text import listed, printable
+from logloss.training.additive_model import AdditiveModel
 from logloss.training.model import LogisticModel
 
 
-def as_sklearn(model: LogisticModel, classes: Sequence[Any]) -> Any:
+def as_sklearn(model: LogisticModel | AdditiveModel, classes: Sequence[Any]) -> Any:
     """A LogisticRegression where all features are numbers; else a Pipeline that codes columns and then has one."""
     if model.separation is not None:
         raise DataError(
@@ -33,17 +35,20 @@ def as_sklearn(model: LogisticModel, classes: Sequence[Any]) -> Any:
         raise DataError("scikit-learn's models have no offset, and this one was trained with one.")
     if len(classes) != 2:
         raise DataError(f"`classes` must be two labels, the positive one last; got {len(classes)}.")
-    if any(isinstance(term, Category) or term.n_lacking for term in model.design.terms):
+    if any(not isinstance(term, Numbers) or term.n_lacking for term in model.design.terms):
         return _pipeline(model, classes)
-    return _classifier(
-        model, classes, model.intercept, np.array(list(model.coefficients.values())), _names(model.design)
-    )
+    return _classifier(model, classes, model.intercept, model.values[model.design.places], _names(model.design))
 
 
 def _classifier(
-    model: LogisticModel, classes: Sequence[Any], intercept: float, coefficients: Array, names: Sequence[str] | None
+    model: LogisticModel | AdditiveModel,
+    classes: Sequence[Any],
+    intercept: float,
+    coefficients: Array,
+    names: Sequence[str] | None,
 ) -> LogisticRegression:
-    classifier = LogisticRegression(C=1 / model.l2 if model.l2 else math.inf, fit_intercept=model.fit_intercept)
+    l2 = model.l2 if isinstance(model, LogisticModel) else 0.0
+    classifier = LogisticRegression(C=1 / l2 if l2 else math.inf, fit_intercept=model.fit_intercept)
     classifier.classes_ = np.array(classes)
     classifier.coef_, classifier.intercept_ = coefficients[None, :].copy(), np.array([intercept])
     classifier.n_features_in_ = len(coefficients)
@@ -55,33 +60,20 @@ def _classifier(
 
 def _names(design: Design) -> tuple[str, ...] | None:
     """The columns' names; None where they are those that a matrix without names is given."""
-    names = tuple(name for term in design.numbers for name in term.names)
-    is_unnamed = any(term.column == MATRIX and term.names == matrix_names(len(names)) for term in design.numbers)
-    return None if is_unnamed else names
+    is_unnamed = design.is_nameless or (MATRIX in design.columns and design.read == matrix_names(len(design.read)))
+    return None if is_unnamed else design.read
 
 
-def _pipeline(model: LogisticModel, classes: Sequence[Any]) -> Pipeline:
+def _pipeline(model: LogisticModel | AdditiveModel, classes: Sequence[Any]) -> Pipeline:
     """Columns coded as the design does, then the estimator.
 
     A level that training did not see is all zeros there and an average level here: so coefficients of levels are
     written against the average one.
     """
     design = model.design
-    names = _names(design)
-    whole: dict[Any, float] = {}
-    gaps: dict[Any, tuple[float, float, float]] = {}
-    at = 1
-    for term in design.numbers:
-        own = iter(model.values[at : at + len(term.names)].tolist())
-        of_lacking = iter(model.values[at + len(term.names) : at + len(term.coefficient_names)].tolist())
-        at += len(term.coefficient_names)
-        keys = term.names if names is not None else range(len(term.names))
-        lacks = term.lacks or (False,) * len(term.names)
-        for key, centre, may_lack in zip(keys, term.centre.tolist(), lacks, strict=True):
-            if may_lack:
-                gaps[key] = centre, next(own), next(of_lacking)
-            else:
-                whole[key] = next(own)
+    is_named = _names(design) is not None
+    keys: dict[str, Any] = {name: name if is_named else j for j, name in enumerate(design.read)}
+    whole, gaps = _numbers(model, keys)
     steps: list[tuple[str, Any, list[Any]]] = []
     coefficients = list(whole.values())
     sample: dict[Any, Any] = {key: [0.0, 0.0] for key in whole}
@@ -92,23 +84,79 @@ def _pipeline(model: LogisticModel, classes: Sequence[Any]) -> Pipeline:
         steps.append(("numbers_with_gaps", SimpleImputer(strategy="mean", add_indicator=True), list(gaps)))
         coefficients += [own for _, own, _ in gaps.values()] + [lacking for *_, lacking in gaps.values()]
         sample |= {key: [centre, math.nan] for key, (centre, *_) in gaps.items()}
+    for shape, values in _curves(model):
+        key = keys[shape.column]
+        steps.append((f"shape of {shape.column}", _spline(shape), [key]))
+        coefficients += [values[-1] - values[0], *values[:-1]] if shape.may_lack else values
+        sample[key] = [shape.knots[0], math.nan if shape.may_lack else shape.knots[-1]]
     intercept = model.intercept
     levels: list[list[Any]] = []
     for span, category in zip(design.spans, design.categories, strict=True):
         average = float(np.average(model.values[span], weights=category.weights))
-        known, values = _levels(category, (model.values[span] - average).tolist())
+        known, own = _levels(category, (model.values[span] - average).tolist())
         intercept += average
-        coefficients += values
+        coefficients += own
         levels.append(known)
         is_number = all(isinstance(level, int | float) and not isinstance(level, bool) for level in known)
         sample[category.column] = np.array([known[0]] * 2, dtype=np.float64 if is_number else object)
     if levels:
         encoder = OneHotEncoder(categories=levels, handle_unknown="warn")
         steps.append(("categories", encoder, [category.column for category in design.categories]))
-    coder = ColumnTransformer(steps).fit(_table(sample, design, names is not None))
+    coder = ColumnTransformer(steps).fit(_table(sample, design, is_named))
     return Pipeline(
         [("columns", coder), ("model", _classifier(model, classes, intercept, np.array(coefficients), None))]
     )
+
+
+def _numbers(
+    model: LogisticModel | AdditiveModel, keys: dict[str, Any]
+) -> tuple[dict[Any, float], dict[Any, tuple[float, float, float]]]:
+    """(The coefficient of each number, (centre, coefficient, that of a missing value) of those that may lack one)."""
+    whole: dict[Any, float] = {}
+    gaps: dict[Any, tuple[float, float, float]] = {}
+    at = 1
+    for term in model.design.numbers:
+        own = iter(model.values[at : at + len(term.names)].tolist())
+        of_lacking = iter(model.values[at + len(term.names) : at + len(term.coefficient_names)].tolist())
+        at += len(term.coefficient_names)
+        lacks = term.lacks or (False,) * len(term.names)
+        for name, centre, may_lack in zip(term.names, term.centre.tolist(), lacks, strict=True):
+            if may_lack:
+                gaps[keys[name]] = centre, next(own), next(of_lacking)
+            else:
+                whole[keys[name]] = next(own)
+    for shape, values in zip(model.design.shapes, _values_at_places(model), strict=True):
+        # A constant has no curve.
+        if len(shape.knots) == 1 and shape.may_lack:
+            gaps[keys[shape.column]] = float(shape.knots[0]), 0.0, values[-1]
+        elif len(shape.knots) == 1:
+            whole[keys[shape.column]] = 0.0
+    return whole, gaps
+
+
+def _values_at_places(model: LogisticModel | AdditiveModel) -> list[list[float]]:
+    """What each shape is at its knots, and where a value is missing."""
+    design = model.design
+    return [
+        (shape.basis @ model.values[span]).tolist()
+        for shape, span in zip(design.shapes, design.shape_spans, strict=True)
+    ]
+
+
+def _curves(model: LogisticModel | AdditiveModel) -> list[tuple[Shape, list[float]]]:
+    """The shapes of two knots or more, with their values."""
+    values = zip(model.design.shapes, _values_at_places(model), strict=True)
+    return [(shape, own) for shape, own in values if len(shape.knots) > 1]
+
+
+def _spline(shape: Shape) -> Any:
+    """What makes the shares of the knots in each row; a missing value is told by a column of its own before them."""
+    spline = SplineTransformer(degree=1, knots=shape.knots[:, None], extrapolation="constant", include_bias=True)
+    if not shape.may_lack:
+        return spline
+    filled = SimpleImputer(strategy="constant", fill_value=float(shape.knots[0]), keep_empty_features=True)
+    curve = Pipeline([("filled", filled), ("spline", spline)])
+    return FeatureUnion([("is_missing", MissingIndicator(features="all")), ("curve", curve)])
 
 
 def _levels(category: Category, values: Sequence[float]) -> tuple[list[Any], list[float]]:

@@ -184,12 +184,12 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         float64 arrays are read where they are.
         """
         l2 = self._checked_l2()
-        _refuse_sparse(X)
+        refuse_sparse(X)
         warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
         X, y = validate_data(self, X, y, dtype=FLOATS)
         check_labels(np.asarray(y))
-        weight = None if sample_weight is None else _weights(sample_weight, X)
-        self.classes_ = _two_classes(y, weight)
+        weight = None if sample_weight is None else weights_of(sample_weight, X)
+        self.classes_ = two_classes(y, weight)
         label = (y == self.classes_[1]).astype(np.uint8)
         ratio, weight = self._with_class_weights(label, weight)
         if self.max_iter == 0:
@@ -383,7 +383,7 @@ def _dense(coefficients: Any) -> Array:
     return coefficients.toarray() if hasattr(coefficients, "toarray") else coefficients
 
 
-def _refuse_sparse(X: Any) -> None:
+def refuse_sparse(X: Any) -> None:
     """A sparse matrix is not made dense in silence: that can take all memory."""
     if not (hasattr(X, "toarray") and hasattr(X, "nnz")):
         return
@@ -395,7 +395,7 @@ def _refuse_sparse(X: Any) -> None:
     )
 
 
-def _weights(sample_weight: ArrayLike, X: Array) -> Array:
+def weights_of(sample_weight: ArrayLike, X: Array) -> Array:
     """Weights of rows as float64, shape (n_rows,), ≥ 0."""
     if isinstance(sample_weight, Real):
         sample_weight = np.full(len(X), float(sample_weight))
@@ -417,7 +417,7 @@ def check_labels(y: Array) -> None:
         check_classification_targets(y)
 
 
-def _two_classes(y: Any, weight: Array | None) -> Array:
+def two_classes(y: Any, weight: Array | None) -> Array:
     """The labels, also those without weight; of more than two, those that have some."""
     classes: Array = np.unique(y)
     if len(classes) > 2 and weight is not None:

@@ -181,7 +181,7 @@ class LogisticRegressionCV(LogisticRegression):
         **params: routed to the splitter and the scorer, such as `groups`. Cost: that of the class.
         """
         l2s = self._checked_penalties()
-        logistic._refuse_sparse(X)
+        logistic.refuse_sparse(X)
         warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
         X, labels = validate_data(self, X, y, dtype=FLOATS)
         return self._fit_checked(X, labels, l2s, sample_weight, params)
@@ -191,8 +191,8 @@ class LogisticRegressionCV(LogisticRegression):
     ) -> LogisticRegressionCV:
         """The same of arrays that are sound; l2s: the penalties to compare."""
         logistic.check_labels(y)
-        weight = None if sample_weight is None else logistic._weights(sample_weight, X)
-        self.classes_ = logistic._two_classes(y, weight)
+        weight = None if sample_weight is None else logistic.weights_of(sample_weight, X)
+        self.classes_ = logistic.two_classes(y, weight)
         routed = self._routed(weight, params)
         splits = list(check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split))
         label = (y == self.classes_[1]).astype(np.uint8)

@@ -20,8 +20,8 @@ from logloss.errors import DataError
 from logloss.text import listed, printable, value_text
 from logloss.version import __version__
 
-# 4: models have covariances, penalties, paths, profiles and standard deviations.
-FORMAT = (5, 0)
+# 6: models have shapes; the class of an object has a field of its own name.
+FORMAT = (6, 0)
 # No document of ours comes near it: 5,000 coefficients over 100 passes are 12 MB.
 MOST_BYTES = 1 << 26
 # Values of a document, of which the shortest takes 2 bytes there and 60 in memory.

@@ -13,12 +13,15 @@ from logloss.calibration.answer import Calibration
 from logloss.calibration.maps import ISOTONIC, METHODS, MIXTURE, ScoreMap, StackedMap
 from logloss.data.design import Design
 from logloss.data.rows import Array
+from logloss.data.shapes import KINDS as SHAPES
+from logloss.data.shapes import Shape
 from logloss.data.terms import Category, Numbers
 from logloss.errors import DataError
 from logloss.files.document import document_bytes, known_fields
 from logloss.files.schema import Reader, Rule, as_json, fields_of
 from logloss.files.storage import StrPath, write_atomically
 from logloss.text import printable
+from logloss.training.additive_model import AdditiveModel
 from logloss.training.certificate import Certificate
 from logloss.training.cluster_errors import CLUSTER_KINDS, TWO_WAY
 from logloss.training.firth import PENALTIES
@@ -28,6 +31,7 @@ from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, 
 from logloss.training.profile import Profile
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import KINDS, Errors
+from logloss.training.term_effects import LEVELS, NUMBER, POOLED, TermEffect, bases_of
 
 # A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
@@ -37,21 +41,26 @@ COLUMNS = ("method", "log_loss_nats", "expected_reduction_nats", "error_nats", "
 # What is done with rows that lack a feature, and ways to leave rows out.
 WAYS_OF_MISSING = "error", "drop", "indicator"
 WAYS = ("refits", "steps", "sampled steps")
+KINDS_OF_TERMS = (*SHAPES, NUMBER, LEVELS, POOLED)
 
 
-def save_fitted(path: StrPath, fitted: LogisticModel | Calibration) -> None:
+Fitted = LogisticModel | AdditiveModel | Calibration
+
+
+def save_fitted(path: StrPath, fitted: Fitted) -> None:
     """Write the file of a model or a calibration, whole or not at all."""
     write_atomically(path, bytes_of_fitted(fitted))
 
 
-def bytes_of_fitted(fitted: LogisticModel | Calibration) -> bytes:
+def bytes_of_fitted(fitted: Fitted) -> bytes:
     """The bytes of that file; the same each time."""
     return document_bytes(fitted.kind, as_json(fitted, type(fitted)))
 
 
-def fitted_of_fields(fields: Mapping[str, Any], name: str) -> LogisticModel | Calibration:
+def fitted_of_fields(fields: Mapping[str, Any], name: str) -> Fitted:
     """What was written; an error that names the file, the field and the value where something cannot be."""
-    kind: type[LogisticModel | Calibration] = LogisticModel if fields["logloss"] == LogisticModel.kind else Calibration
+    kinds: tuple[type[Fitted], ...] = LogisticModel, AdditiveModel, Calibration
+    kind = next(each for each in kinds if each.kind == fields["logloss"])
     own = known_fields(fields, tuple(fields_of(kind)), name)
     try:
         return Reader(name, RULES).of(own, kind)
@@ -66,7 +75,7 @@ def _is_finite(values: Array) -> bool:
     return bool(np.isfinite(values).all())
 
 
-def _is_rate(model: LogisticModel) -> bool:
+def _is_rate(model: LogisticModel | AdditiveModel) -> bool:
     """Whether the base rate is that of hard labels without weights: one rounding of a quotient, or of a mean."""
     if model.n_positive is None:
         return True
@@ -114,7 +123,7 @@ def _are_those_of_values(model: LogisticModel) -> bool:
     return is_same and not model.values[fixed].any()
 
 
-def _is_that_of_values(model: LogisticModel) -> bool:
+def _is_that_of_values(model: LogisticModel | AdditiveModel) -> bool:
     """Whether the intercept that is printed is the one that it predicts with."""
     if np.isinf(model.intercept):
         return True
@@ -124,6 +133,39 @@ def _is_that_of_values(model: LogisticModel) -> bool:
     # A sum of so many products, in whatever order, is right to so many roundings of the sum of their sizes.
     rounding = (len(parts) + 2) * 2.0**-52 * (abs(model.values[0]) + np.abs(parts).sum())
     return bool(abs(model.intercept - (model.values[0] - parts.sum())) <= rounding)
+
+
+def _is_basis(term: Shape) -> bool:
+    """Whether there is a row for each knot, and perhaps one of what is missing, and a column for each coefficient."""
+    n_places, n_coefficients = term.basis.shape
+    return n_places - len(term.knots) in (0, 1) and n_coefficients == sum(term.parts) and _is_finite(term.basis)
+
+
+def _are_weights(term: Shape) -> bool:
+    return len(term.weights) == len(term.basis) and _is_finite(term.weights) and bool((term.weights >= 0).all())
+
+
+def _is_rising_from_knot_to_knot(term: Shape) -> bool:
+    return bool(len(term.knots)) and _is_finite(term.knots) and bool((np.diff(term.knots) > 0).all())
+
+
+def _are_of_places(term: TermEffect) -> bool:
+    """Whether there is an effect, an error and a weight at each place, none below 0 but effects."""
+    # Of a plain number it is not known how many rows are near to a place.
+    weights = np.isnan(term.weights) if term.kind == NUMBER else term.weights >= 0
+    is_like = all(len(each) == len(term.at) for each in (term.effect, term.std_error, weights))
+    return is_like and _is_finite(term.effect) and bool((term.std_error >= 0).all() and weights.all())
+
+
+def _are_terms_of_design(model: AdditiveModel) -> bool:
+    """Whether there is a term for each column, whose effects are those that it predicts with, by their roundings."""
+    if [term.column for term in model.terms] != list(model.design.read):
+        return False
+    for shown, (basis, values) in zip(model.terms, bases_of(model.design, model.values), strict=True):
+        rounding = (len(values) + 4) * 2.0**-50 * (np.abs(basis) @ np.abs(values))
+        if len(shown.effect) != len(basis) or not (np.abs(shown.effect - basis @ values) <= rounding).all():
+            return False
+    return True
 
 
 def _are_errors_of(model: LogisticModel) -> bool:
@@ -217,6 +259,19 @@ def _is_slope(value: float) -> bool:
     return 0 <= value < math.inf
 
 
+# What holds of models of either kind.
+OF_MODELS = (
+    Rule("n_rows", lambda m: m.n_rows > 0, "at least 1 row"),
+    Rule("missing", lambda m: m.missing in WAYS_OF_MISSING, f"one of {', '.join(WAYS_OF_MISSING)}"),
+    Rule("n_positive", lambda m: m.n_positive is None or m.n_positive <= m.n_rows, "at most all rows"),
+    Rule("sum_weight", lambda m: 0 < m.sum_weight < np.inf, "a finite number above 0"),
+    Rule("base_rate", lambda m: 0 <= m.base_rate <= 1, "a share from 0 to 1"),
+    Rule("base_rate", _is_rate, "the share of its positive rows"),
+    Rule("offset", lambda m: m.has_offset or not m.offset, "no column where there is no offset"),
+    Rule("classes", lambda m: None not in m.classes and m.classes[0] != m.classes[1], "two labels"),
+    Rule("log_loss", lambda m: not m.log_loss < 0, "a number of at least 0"),
+    Rule("passes", lambda m: bool(m.passes), "at least one pass"),
+)
 # What predictions and the words of a model rely on; each holds only if those before it do.
 RULES = {
     Numbers: (
@@ -228,6 +283,19 @@ RULES = {
     Category: (
         Rule("levels", _are_levels, "distinct levels, each with a weight of at least 0"),
         Rule("reference", lambda t: t.reference < len(t.levels), "the number of a level"),
+    ),
+    Shape: (
+        Rule("kind", lambda t: t.kind in SHAPES, f"one of {', '.join(SHAPES)}"),
+        Rule("knots", _is_rising_from_knot_to_knot, "finite numbers, each above the one before"),
+        Rule("parts", lambda t: all(size > 0 for size in t.parts), "whole numbers above 0"),
+        Rule("basis", _is_basis, "a row for each knot, or one more, and a column for each coefficient"),
+        Rule("weights", _are_weights, "a number of at least 0 for each row of `basis`"),
+    ),
+    TermEffect: (
+        Rule("kind", lambda t: t.kind in KINDS_OF_TERMS, f"one of {', '.join(KINDS_OF_TERMS)}"),
+        Rule("at", _are_of_places, "an effect, an error and a weight at each place"),
+        Rule("precisions", lambda t: all(0 <= each < np.inf for each in t.precisions), "finite numbers of at least 0"),
+        Rule("loss_without", lambda t: t.loss_without >= 0, "a number of at least 0"),
     ),
     Design: (Rule("fit_intercept", lambda d: d.fit_intercept or not d.centre.any(), "true where numbers are centred"),),
     Certificate: (Rule("nats_per_row", lambda c: not c.nats_per_row < 0, "a number of at least 0"),),
@@ -282,19 +350,10 @@ RULES = {
         Rule("n_one_class", lambda p: p.n_one_class <= p.n_folds, "at most all folds"),
     ),
     LogisticModel: (
+        *OF_MODELS,
         Rule("path", lambda m: m.path is None or m.path.l2 == m.l2, "the penalty that the model has"),
-        Rule("n_rows", lambda m: m.n_rows > 0, "at least 1 row"),
-        Rule("missing", lambda m: m.missing in WAYS_OF_MISSING, f"one of {', '.join(WAYS_OF_MISSING)}"),
-        Rule("n_positive", lambda m: m.n_positive is None or m.n_positive <= m.n_rows, "at most all rows"),
         Rule("n_dependent", lambda m: m.n_parameters >= 0, "at most all coefficients"),
         Rule("l2", lambda m: 0 <= m.l2 < np.inf, "a finite number of at least 0"),
-        Rule("sum_weight", lambda m: 0 < m.sum_weight < np.inf, "a finite number above 0"),
-        Rule("base_rate", lambda m: 0 <= m.base_rate <= 1, "a share from 0 to 1"),
-        Rule("base_rate", _is_rate, "the share of its positive rows"),
-        Rule("offset", lambda m: m.has_offset or not m.offset, "no column where there is no offset"),
-        Rule("classes", lambda m: None not in m.classes and m.classes[0] != m.classes[1], "two labels"),
-        Rule("log_loss", lambda m: not m.log_loss < 0, "a number of at least 0"),
-        Rule("passes", lambda m: bool(m.passes), "at least one pass"),
         Rule("coefficients", lambda m: tuple(m.coefficients) == m.design.names, "one for each name of its design"),
         Rule("values", lambda m: len(m.values) == m.design.width and _is_finite(m.values), "one of each, all finite"),
         Rule("passes", lambda m: all(len(p.coefficients) == len(m.coefficients) for p in m.passes), "all coefficients"),
@@ -309,6 +368,13 @@ RULES = {
             "coefficients", _are_infinite_where_separated, "infinite ones where classes are separated, and only there"
         ),
         Rule("coefficients", _are_those_of_values, "those that it predicts with"),
+        Rule("intercept", _is_that_of_values, "the one that it predicts with"),
+    ),
+    AdditiveModel: (
+        *OF_MODELS,
+        Rule("values", lambda m: len(m.values) == m.design.width and _is_finite(m.values), "one of each, all finite"),
+        Rule("passes", lambda m: all(len(p.coefficients) == len(m.design.names) for p in m.passes), "all values"),
+        Rule("terms", _are_terms_of_design, "the effect of each column, as it predicts with it"),
         Rule("intercept", _is_that_of_values, "the one that it predicts with"),
     ),
     # What `apply` and the words of a calibration rely on.

@@ -15,6 +15,7 @@ from logloss.files.storage import StrPath, read_whole
 from logloss.files.summary_reading import record_of_bytes
 from logloss.measurement import Measurement, SummaryRecord, measurement_of
 from logloss.text import printable
+from logloss.training.additive_model import AdditiveModel
 from logloss.training.model import LogisticModel
 
 T = TypeVar("T", Measurement, LogisticModel, Calibration)
@@ -32,7 +33,7 @@ def load(path: StrPath) -> Any:
 
     Returns
     -------
-    Measurement, LogisticModel, Calibration or SavedAnswer
+    Measurement, LogisticModel, AdditiveModel, Calibration or SavedAnswer
         A measurement's figures are computed anew; it can be merged and saved like the one that was saved. Models
         and calibrations are those that were saved, to the bit; comparisons, differences and plans have the words and
         figures that they had.
@@ -68,6 +69,7 @@ def load(path: StrPath) -> Any:
 # What documents hold, by their first field.
 READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "model": fitted_of_fields,
+    "additive": fitted_of_fields,
     "calibration": fitted_of_fields,
     "comparison": answer_of_fields,
     "difference": answer_of_fields,
@@ -87,11 +89,23 @@ def load_as(kind: type[T], path: StrPath) -> T:
     """Read an answer of one kind; another file is refused by name."""
     answer = load(path)
     if not isinstance(answer, kind):
-        raise DataError(
-            f"{printable(os.path.basename(os.fspath(path)), 120)} must hold a {kind.kind}; it holds a "
-            f"{type(answer).__name__}. A {kind.kind} is what `{COMMANDS[kind]}` writes."
-        )
+        raise _of_another_kind(answer, kind, path)
     return answer
+
+
+def load_model(path: StrPath) -> LogisticModel | AdditiveModel:
+    """Read a model; another file is refused by name."""
+    answer = load(path)
+    if not isinstance(answer, LogisticModel | AdditiveModel):
+        raise _of_another_kind(answer, LogisticModel, path)
+    return answer
+
+
+def _of_another_kind(answer: object, kind: type[Measurement | LogisticModel | Calibration], path: StrPath) -> DataError:
+    return DataError(
+        f"{printable(os.path.basename(os.fspath(path)), 120)} must hold a {kind.kind}; it holds a "
+        f"{type(answer).__name__}. A {kind.kind} is what `{COMMANDS[kind]}` writes."
+    )
 
 
 def _record_in(path: StrPath, data: bytes | None = None) -> SummaryRecord:

@@ -1,7 +1,7 @@
 """The fields of a file as JSON, and back: a field holds what the annotations of its dataclass name.
 
 Whole numbers are counts, at least 0; numbers are written by `json_number`, so that infinity is a text and what is not
-defined is null. Members of a union of dataclasses have a field "kind", the name of the class in small letters.
+defined is null. Members of a union of dataclasses have a field "class", the name of the class in small letters.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ import numpy as np
 from logloss.answers.estimate import Estimate
 from logloss.answers.figures import is_json_number, json_number, number_of_json
 from logloss.answers.small_table import SmallTable
-from logloss.data.values import Value, is_written_value, read_value, typed, written_value
+from logloss.data.values import Matrix, Value, is_written_value, read_value, typed, written_value
 from logloss.errors import DataError
 from logloss.text import printable, value_text
 
@@ -45,7 +45,7 @@ class Rule(NamedTuple):
 def fields_of(kind: type) -> dict[str, Any]:
     """The fields of a dataclass, and what each holds."""
     if kind not in FIELDS:
-        hints = get_type_hints(kind)
+        hints = get_type_hints(kind, include_extras=True)
         FIELDS[kind] = {each.name: hints[each.name] for each in fields(kind)}
     return FIELDS[kind]
 
@@ -70,6 +70,8 @@ def as_json(value: object, kind: object) -> Any:
     if isinstance(value, SmallTable):
         return {name: [as_json(each, kind_of_column(name)) for each in value[name]] for name in value.column_names}
     if isinstance(value, np.ndarray):
+        if value.ndim == 2:
+            return [[json_number(each) for each in row] for row in value.tolist()]
         return [json_number(each) for each in value.tolist()]
     if isinstance(value, dict):
         return {name: as_json(each, inner[1]) for name, each in value.items()}
@@ -77,7 +79,7 @@ def as_json(value: object, kind: object) -> Any:
         kinds = inner[:1] * len(value) if Ellipsis in inner else inner
         return [as_json(each, own) for each, own in zip(value, kinds, strict=True)]
     if get_origin(kind) is UnionType:
-        return {"kind": type(value).__name__.lower()} | as_json(value, type(value))
+        return {"class": type(value).__name__.lower()} | as_json(value, type(value))
     if isinstance(kind, type) and is_dataclass(kind):
         return {name: as_json(getattr(value, name), own) for name, own in fields_of(kind).items()}
     return value
@@ -112,6 +114,8 @@ class Reader:
             return self._estimate(found, where)
         if kind is SmallTable:
             return self._table(found, where)
+        if kind == Matrix:
+            return self._matrix(found, where)
         if origin is np.ndarray:
             return np.array(self.value(found, tuple[float, ...], where), dtype=np.float64)
         if origin is dict:
@@ -148,14 +152,23 @@ class Reader:
         numbered = enumerate(zip(found, kinds, strict=True), 1)
         return tuple(self.value(each, kind, f"{where}: {number}") for number, (each, kind) in numbered)
 
+    def _matrix(self, found: object, where: str) -> Any:
+        """Rows of numbers, one at least, all of one length."""
+        if not isinstance(found, list) or not found:
+            raise self.wrong(where, "a list of rows of numbers", found)
+        rows = [self.value(row, tuple[float, ...], f"{where}: {number}") for number, row in enumerate(found, 1)]
+        if len({len(row) for row in rows}) > 1:
+            raise DataError(f"{self.name} is damaged: the rows of its {where} differ in length. Make it again.")
+        return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+
     def _one_of(self, found: object, kinds: Sequence[type], where: str) -> Any:
         known = {kind.__name__.lower(): kind for kind in kinds}
         if not isinstance(found, dict):
             raise self.wrong(where, "an object", found)
         own = dict(found)
-        name = own.pop("kind", None)
+        name = own.pop("class", None)
         if not isinstance(name, str) or name not in known:
-            raise self.wrong(f"{where}: kind", " or ".join(known), name)
+            raise self.wrong(f"{where}: class", " or ".join(known), name)
         return self.of(own, known[name], where)
 
     def _object(self, found: object, where: str, names: Mapping[str, object]) -> dict[str, Any]:

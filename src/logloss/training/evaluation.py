@@ -68,9 +68,10 @@ class Rank:
     def of(cls, problem: Problem, factor: Factor) -> Rank:
         """Of a singular Hessian at 0, where all rows weigh the same."""
         # Of all coefficients that predict the same, those of least penalty.
-        metric = np.sqrt(problem.penalty[problem.free]) if problem.is_penalised else factor.size
+        is_held = problem.is_fully_penalised
+        metric = np.sqrt(problem.penalty[problem.free]) if is_held else factor.size
         # Under a penalty the duality gap is a bound for all coefficients, whatever the columns.
-        is_sure = not problem.is_penalised and _depends_in_every_digit(problem, factor)
+        is_sure = not is_held and _depends_in_every_digit(problem, factor)
         return cls(factor.null, factor.size, metric, is_sure)
 
     def shortest(self, values: Array) -> Array:
@@ -357,6 +358,6 @@ def _bound(
         (problem.penalty[free], sums.point.coefficients[free]),
         (reach, drift, lost, objective),
         (sums.n_additions, problem.design.width),
-        (has_hessian, problem.is_penalised, problem.fit_intercept),
+        (has_hessian, problem.is_fully_penalised, problem.fit_intercept),
     )
     return bound

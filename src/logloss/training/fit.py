@@ -25,6 +25,7 @@ from logloss.data.source import Source, as_source, kept_if_small
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import listed, printable
+from logloss.training.additive_fit import additive_model, check_options, columns_apart, shape_choice, with_choice
 from logloss.training.certificate import Pass
 from logloss.training.firth import find_penalised
 from logloss.training.fit_options import FitOptions
@@ -49,6 +50,8 @@ def fit(
     exclude: Sequence[str] = (),
     categories: Any = None,
     reference: Mapping[str, Any] | None = None,
+    shapes: str | Mapping[str, str] | None = None,
+    pooled: str | Sequence[str] | None = None,
     l2: float = 0.0,
     fit_intercept: bool = True,
     l2_path: bool | int | Sequence[float] | None = None,
@@ -72,7 +75,7 @@ def fit(
     engine: object = None,
     progress: Callable[[Block], None] | None = None,
     on_pass: Callable[[Pass], None] | None = None,
-) -> LogisticModel:
+) -> LogisticModel | Any:
     r"""Fit a logistic regression by minimising the log loss, plus an optional L2 penalty.
 
     The result has a proven bound on its distance from the minimum, in nats per row, except under Firth's penalty.
@@ -98,6 +101,20 @@ def fit(
         Columns of numbers that are codes: one coefficient for each value but one.
     reference : dict of name to level, optional
         The level of a category that has no coefficient; the first one in order if left out.
+    shapes : "auto", or dict of name to {"smooth", "linear", "cyclic"}, optional
+        Fit an additive model (GAM) instead: each column of numbers contributes a function of its own to the log-odds.
+        "smooth": a curve, linear between knots: each distinct value, up to 128, else up to 66 quantiles of the rows and
+        of the distinct values; "linear": a straight line; "cyclic": a curve that ends where it begins, such as of the
+        hour of the day. "auto": all columns of numbers are smooth, as are those that a dict does not name; those of an
+        array are called x0, x1, …, a single one x. Beyond the outermost knots, the range of training, a curve is
+        constant. Each term has a penalty, whose precisions are chosen from the data; a missing value has an effect of
+        its own with missing="indicator". Categories are pooled. Not with `penalty`, `l2_path`, `two_way`,
+        interval="profile" or `start`; `l2` is for coefficients without a precision of their own. docs/shapes.md.
+    pooled : name or list of names, optional
+        Categories whose levels are partially pooled (random effects): each level has an effect, shrunk towards the
+        average of the column the more, the fewer rows it has and the less levels differ. Columns of numbers among them
+        are codes. If left out with `shapes`, all categories. A level that training did not see has the average effect.
+        Without `shapes` numbers and the other categories have coefficients without a penalty.
     l2 : float ≥ 0
         Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none. The intercept is never penalised.
     fit_intercept : bool
@@ -138,7 +155,9 @@ def fit(
         residuals are divided by the root of 1 − leverage, and by 1 − leverage. With `cluster`, the sandwich of
         clusters: "CR1", times G / (G − 1), as Stata's `vce(cluster)`; "CR2", Bell and McCaffrey's, with their degrees
         of freedom; "CV3", the jackknife that leaves out one cluster at a time. Not used with `l2`. If left out,
-        "CV3" where `cluster` is given, "HC3" where `sample_weight` is, else "information".
+        "CV3" where `cluster` is given, "HC3" where `sample_weight` is, else "information". With `shapes` or `pooled`
+        standard errors are those of the posterior distribution, given how much each part is held back; "information"
+        takes `sample_weight` as numbers of rows there, too, and otherwise only the ratios of weights count.
     two_way : bool
         With two columns in `cluster`: rows depend on each other where they share the value of either, not only of both
         (CR1 of either column, added up, less CR1 of their combinations).
@@ -172,7 +191,7 @@ def fit(
     -------
     LogisticModel
         Coefficients, standard errors, log loss and certificate; `predict_proba` predicts, `measure` evaluates, `save`
-        writes it.
+        writes it. With `shapes` or `pooled` an AdditiveModel: effects of the terms instead of coefficients.
 
     Raises
     ------
@@ -217,7 +236,8 @@ def fit(
     starting sample                20 steps on each of its nested subsamples, or 25 on every eighth row, or
                                    `max_passes` over rows that differ; no walk
     passes                         `max_passes`, line searches included; once, up to 4 walks more that determine
-                                   which columns are linearly dependent
+                                   which columns are linearly dependent; before them, with `shapes` or `pooled`, up
+                                   to 12 that choose how much each part is held back
     separation                     1,000 walks; 2 · 10^10 iterations of linear programs times values, a minute or two
     passes over rows not separated what is left of `max_passes`, at least 1
     profile likelihood             1,000 walks, with interval="profile"
@@ -238,6 +258,9 @@ def fit(
 
     Hastie, T., Tibshirani, R. & Friedman, J. (2009). The Elements of Statistical Learning, 2nd ed., section 7.10.
     doi:10.1007/978-0-387-84858-7
+
+    Wood, S. N. & Fasiolo, M. (2017). A generalized Fellner-Schall method for smoothing parameter optimization with
+    application to Tweedie location, scale and shape models. Biometrics 73(4), 1071-1081. doi:10.1111/biom.12666
 
     Examples
     --------
@@ -260,6 +283,9 @@ def fit(
         interval=interval,
     )
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
+    choice_of_shapes = shape_choice(shapes, pooled)
+    if choice_of_shapes is not None:
+        check_options(options, start)
     is_table = features is not None or isinstance(y_true, str)
     if exclude and features is not None:
         raise DataError("pass `features` or `exclude`, not both.")
@@ -303,6 +329,11 @@ def fit(
                 "Write it to a file, or read it into a table."
             )
         notes = () if features is not None else _unused(source, roles, exclude)
+        if choice_of_shapes is not None:
+            source, roles, choice_of_shapes = columns_apart(source, roles, choice_of_shapes)
+            roles = with_choice(choice_of_shapes, roles)
+            if roles.cluster:
+                notes = (*notes, "intervals of the effects take rows as independent, not clusters")
         source = kept_if_small(source, len(roles.features))
         if roles.cluster and options.covariance == INFORMATION:
             notes = (*notes, f'standard errors take rows as independent (covariance="{INFORMATION}"), not clusters')
@@ -315,10 +346,16 @@ def fit(
                 reference or {},
                 is_chosen=is_chosen,
                 fit_intercept=options.fit_intercept,
+                shapes=choice_of_shapes,
                 progress=progress,
             )
             problem = Problem.of(source, learned, options.l2)
             problem = replace(problem, tolerance=options.tolerance, progress=progress, on_pass=on_pass)
+            if choice_of_shapes is not None:
+                named = offset if isinstance(offset, str) else ""
+                sample = starting_sample(learned.design, learned.columns.sample)
+                notes = (*notes, *_lost_orders(source, learned.design, reference or {}))
+                return additive_model(problem, learned, sample, options, offset=named, notes=notes)
             start_point = start_of(start, learned.design)
             path = None
             if choice is not None and options.l2_path is not None:

@@ -84,7 +84,7 @@ def fitted_model(
         base_rate=problem.base_rate,
         positive=positive_text(problem.roles),
         positive_value="" if problem.roles.pos_label is None else value_text(problem.roles.pos_label),
-        classes=_classes(learned),
+        classes=classes_of(learned),
         design=design,
         values=now.coefficients / design.scale,
         separation=separation,
@@ -108,7 +108,7 @@ def fitted_model(
     )
 
 
-def _classes(learned: Learned) -> tuple[Value, Value]:
+def classes_of(learned: Learned) -> tuple[Value, Value]:
     """The labels of both classes, the positive one last."""
     positive = learned.roles.pos_label
     values = [value for kind, value in learned.columns.coding if kind == "value"]
@@ -207,7 +207,13 @@ def _warn(optimum: Optimum, separation: Separation | None, penalty: str | None) 
     if penalty is not None:
         if now.decrement > problem.tolerance * problem.sum_weight or optimum.has_reached_limit:
             warn(_why_not_stationary(optimum), ConvergenceWarning)
-    elif is_open and optimum.bound > problem.tolerance * problem.sum_weight:
+    elif is_open:
+        warn_unless_certified(optimum)
+
+
+def warn_unless_certified(optimum: Optimum) -> None:
+    """Warn where the bound is not within the tolerance."""
+    if optimum.bound > optimum.problem.tolerance * optimum.problem.sum_weight:
         warn(_why_not_certified(optimum), ConvergenceWarning)
 
 

@@ -9,11 +9,10 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
-from logloss.answers.answer import Answer, render
+from logloss.answers.answer import Answer
 from logloss.answers.figures import jsonable, put
 from logloss.data.design import Design
 from logloss.data.rows import Array
@@ -218,33 +217,6 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
         """The recipe with its coefficients, as rows are predicted by it."""
         directions = () if self.separation is None else self.separation.directions
         return Predictor(self.design, self.values, directions, self.has_offset, self.offset, self.missing)
-
-    def to_sklearn(self, *, classes: Sequence[Any] | None = None) -> Any:
-        """The model as a plain scikit-learn object that gives the same probabilities; it does not need logloss.
-
-        Parameters
-        ----------
-        classes : sequence of two labels, optional
-            The labels that `predict` returns, the positive one last; those of the model if left out.
-
-        Returns
-        -------
-        sklearn.linear_model.LogisticRegression or sklearn.pipeline.Pipeline
-            A Pipeline where columns other than numbers must be coded first (a table then needs pandas).
-
-        Notes
-        -----
-        Levels not seen in training are treated as an average level, with a warning; that includes pandas' NA, true and
-        false as text, and missing values where training had none.
-
-        Examples
-        --------
-        >>> import logloss
-        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
-        >>> model.to_sklearn().predict_proba([[1.5]]).round(6).tolist()
-        [[0.5, 0.5]]
-        """
-        return render(self.kind, "sklearn")(self, self.classes if classes is None else classes)
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready values, units in the names; undefined is None with a reason beside it.

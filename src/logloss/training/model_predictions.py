@@ -10,10 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
+from logloss.answers.answer import render
 from logloss.answers.estimate import expit, log_expit, logit
 from logloss.data.block import Block
 from logloss.data.request import RowOptions, described
@@ -30,11 +31,12 @@ if TYPE_CHECKING:
 
 
 class ModelPredictions:
-    """The predictions of a `LogisticModel`, and their measurement."""
+    """The predictions of a `LogisticModel` or an `AdditiveModel`, and their measurement."""
 
     __slots__ = ()
 
     if TYPE_CHECKING:
+        kind: ClassVar[str]
 
         @property
         def predictor(self) -> Predictor: ...
@@ -186,8 +188,8 @@ class ModelPredictions:
         -------
         list of dict of name to float
             One dict for each row, whose values sum to its log-odds without an offset: of a number, coefficient · (x −
-            mean in training); of a category, the coefficient of its level less the average one; "intercept", the
-            log-odds of the average row.
+            mean in training); of a category, the coefficient of its level less the average one; of a shape, its value
+            at x; "intercept", the log-odds of the average row.
 
         Raises
         ------
@@ -196,7 +198,8 @@ class ModelPredictions:
 
         Notes
         -----
-        Cost: one pass, O(n_rows · n_features); all dicts are held in memory.
+        Cost: one pass, O(n_rows · n_features); all dicts are held in memory. Levels not seen in training contribute 0,
+        with a warning.
 
         Examples
         --------
@@ -211,6 +214,34 @@ class ModelPredictions:
                 'penalty="firth" or l2=.'
             )
         return self.predictor.contributions(X)
+
+    def to_sklearn(self, *, classes: Sequence[Any] | None = None) -> Any:
+        """The model as a plain scikit-learn object that gives the same probabilities; it does not need logloss.
+
+        Parameters
+        ----------
+        classes : sequence of two labels, optional
+            The labels that `predict` returns, the positive one last; those of the model if left out.
+
+        Returns
+        -------
+        sklearn.linear_model.LogisticRegression or sklearn.pipeline.Pipeline
+            A Pipeline where columns other than numbers must be coded first (a table then needs pandas).
+
+        Notes
+        -----
+        Levels not seen in training are treated as an average level, with a warning; that includes pandas' NA, true and
+        false as text, and missing values where training had none. A shape becomes a SplineTransformer of degree 1 with
+        its knots, and a coefficient for each.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0)
+        >>> model.to_sklearn().predict_proba([[1.5]]).round(6).tolist()
+        [[0.5, 0.5]]
+        """
+        return render(self.kind, "sklearn")(self, self.classes if classes is None else classes)
 
     @described
     def measure(

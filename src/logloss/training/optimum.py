@@ -175,16 +175,16 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
     max_passes: of all of them together; where classes are separated, of the rows that are left there is at least one.
     """
     separating: SeparatingDirections | None = None
-    if problem.l2 == 0 and _is_easily_separated(problem):
+    if not problem.is_penalised and _is_easily_separated(problem):
         separating = find_directions(problem, start)
         if separating.directions:
             return _on_face(problem, separating, start, history, max_passes)
     state = solve(problem, start, history, min(max_passes, PATIENCE))
     has_left = state.n_passes < max_passes and not has_converged(problem, state.evaluation)
-    if has_left and _is_misled(problem, start, state.history.passes[0]):
+    if has_left and _is_misled(problem, start, state.history.passes[len(history.passes)]):
         # A sample that misled: rather Newton's method from nothing.
         state = solve(problem, np.zeros(problem.design.width), state.history, max_passes - state.n_passes)
-    if problem.l2 == 0 and not state.evaluation.is_proven:
+    if not problem.is_penalised and not state.evaluation.is_proven:
         separating = find_directions(problem, state.evaluation.coefficients)
         if separating.directions:
             return _on_face(problem, separating, state.evaluation.coefficients, state.history, max_passes)

@@ -17,6 +17,7 @@ from logloss.data.design import Design
 from logloss.data.keys import missing_of
 from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_index
 from logloss.data.source import ColumnSource, MemorySource, Part, Source, SourceAround, as_source, warn_of_order
+from logloss.data.terms import Category
 from logloss.errors import DataError
 from logloss.onepass.engines.frame_sources import kind_of_frame
 from logloss.text import count, counted, listed, printable, value_text
@@ -127,7 +128,8 @@ class Predictor:
     @property
     def is_nameless(self) -> bool:
         """Whether training read a matrix whose columns had no names."""
-        return MATRIX in self.design.columns and self.design.read == matrix_names(len(self.design.read))
+        is_unnamed = MATRIX in self.design.columns and self.design.read == matrix_names(len(self.design.read))
+        return self.design.is_nameless or is_unnamed
 
     def _by_place(self, X: Any) -> dict[str, Column]:
         """Columns of an array, by where they stand."""
@@ -135,7 +137,7 @@ class Predictor:
         own = getattr(X, "name", None)
         if isinstance(own, str) and not self.is_nameless and read != (own,):
             raise DataError(f'the model reads {_quoted(read)}; `X` is one column, called "{printable(own)}".')
-        if self.design.categories:
+        if self.design.categories and not self.design.is_nameless:
             raise DataError(
                 f"the model reads {_quoted(self.design.columns)} by name, and `X` has no names of columns. Pass a "
                 "frame, or a dict with a list of values for each column."
@@ -165,12 +167,18 @@ class Predictor:
         from logloss.onepass.run import rows_in_order
 
         added: list[dict[str, float]] = []
+        strange: dict[str, int] = {}
 
         def add(rows: Rows) -> None:
             table = self.checked(self.found(rows.columns), rows.first_row, rows.place)
-            added.extend(self.design.contributions(self.design.coded(table), self.values, rows.n_rows))
+            coded = self.design.coded(table)
+            for name, n_strange in coded.strange.items():
+                strange[name] = strange.get(name, 0) + n_strange
+            added.extend(self.design.contributions(coded, self.values, rows.n_rows))
 
         rows_in_order(ScoredSource(self.source_of(X), replace(self, has_offset=False, offset="")).read(()), add)
+        for note in notes_on(strange):
+            warnings.warn(note, UserWarning, stacklevel=4)
         return added
 
     def of_columns(self, table: Sequence[Column], n_rows: int, strange: dict[str, int]) -> Array:
@@ -188,9 +196,9 @@ class Predictor:
     ) -> Sequence[Column]:
         """Columns by name as the recipe takes them."""
         found = dict(found)
-        for term in self.design.numbers:
-            found[term.column] = found[term.column].as_values().as_numbers()
-            self._check_number(term.column, found[term.column])
+        for name in [term.column for term in self.design.terms if not isinstance(term, Category)]:
+            found[name] = found[name].as_values().as_numbers()
+            self._check_number(name, found[name])
         return self.design.checked(Rows(found, first_row, place), may_lack=missing == "drop")
 
     @staticmethod

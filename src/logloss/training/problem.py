@@ -25,6 +25,7 @@ from logloss.training.recipe import Learned, SamplePart
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary, Point, Summary
+    from logloss.onepass.summaries.hessian import Hessian
 
 SummaryType = TypeVar("SummaryType", bound="Summary")
 
@@ -69,6 +70,7 @@ class Problem:
     hold. tolerance: of the certificate, in nats per row. on_pass: called with each pass after it. phase: what its walks
     are for, which `progress` is told. limits: of these, where it has any. needs_digits: whether passes go on beyond the
     tolerance until the coefficients have all their digits. rows: all of them, where the table is small and in memory.
+    precisions: of the coefficients of shapes and pooled categories, on the user's scale, 0 elsewhere, shape (width,).
     blocks: rows that take the place of those of the source, where there are any.
     """
 
@@ -89,6 +91,7 @@ class Problem:
     limits: Limits | None = None
     needs_digits: bool = True
     rows: KeptRows | None = None
+    precisions: Array | None = None
     blocks: tuple[Block, ...] = ()
 
     @classmethod
@@ -96,7 +99,7 @@ class Problem:
         """Of all rows of a source whose columns are known."""
         roles, design, columns = learned.roles, learned.design, learned.columns
         own = cls(source, roles, design, l2, columns.sum_weight, columns.n_rows, learned.base_rate, design.free)
-        is_plain = not design.categories and not design.has_outliers
+        is_plain = not design.categories and not design.shapes and not design.has_outliers
         if isinstance(source, KeptSource) and is_plain and columns.n_rows * design.width <= MOST_VALUES:
             blocks = tuple(source.kept_blocks(roles))
             own = replace(own, rows=KeptRows(blocks, design) if len(blocks) == 1 else None)
@@ -115,7 +118,8 @@ class Problem:
     def penalty(self) -> Array:
         """What half the squared coefficients are multiplied with, shape (width,): nothing for the intercept."""
         # In the solver's coordinates v = w · scale: l2 / 2 · |w|² is half of this times v².
-        penalty = self.l2 / self.design.scale**2
+        of_each = self.l2 if self.precisions is None else np.where(self.precisions > 0, self.precisions, self.l2)
+        penalty = of_each / self.design.scale**2
         penalty[0] = 0.0
         return penalty
 
@@ -123,6 +127,11 @@ class Problem:
     def is_penalised(self) -> bool:
         """Whether there is a coefficient that is held back."""
         return bool((self.penalty[1:] > 0).any())
+
+    @cached_property
+    def is_fully_penalised(self) -> bool:
+        """Whether each coefficient but the intercept is held back: only then is there a duality gap."""
+        return self.is_penalised and bool((self.penalty[self.free[int(self.fit_intercept) :]] > 0).all())
 
     @cached_property
     def is_expensive(self) -> bool:
@@ -143,10 +152,11 @@ class Problem:
 
     @cached_property
     def groups(self) -> CoefficientGroups:
-        """The free coefficients by their number: numbers, each by itself, and the levels of each category."""
+        """The free coefficients by their number: those of numbers and shapes, each by itself, and of each category."""
         position = {int(place): j for j, place in enumerate(self.free)}
         spans = [[position[k] for k in range(s.start, s.stop) if k in position] for s in self.design.spans]
-        dense = [position[k] for k in range(1 + self.design.n_dense) if k in position]
+        of_shapes = range(1 + self.design.n_dense + self.design.n_levels, self.design.width)
+        dense = [position[k] for k in (*range(1 + self.design.n_dense), *of_shapes) if k in position]
         return np.array(dense, dtype=int), [np.array(span, dtype=int) for span in spans]
 
     def full_vector(self, values: Array) -> Array:
@@ -260,11 +270,15 @@ class Problem:
         matrix = sums.hessian.taken(self.free, penalty[self.free])
         return Factor(matrix, basis=basis, kernel=kernel, is_single=sums.point.is_single)
 
+    def factor_of(self, hessian: Hessian) -> Factor:
+        """A Hessian of the loss with the penalty, factored."""
+        return Factor(hessian.taken(self.free, self.penalty[self.free]))
+
     def as_pass(self, at: Array, total_loss: float, bound: float, penalty: float | None = None) -> Pass:
         """The result of a pass, in the user's coordinates and per row. penalty: in nats, that of l2 if left out."""
         penalty = float(0.5 * self.penalty @ at**2) if penalty is None else penalty
         values = at / self.design.scale
         intercept = float(values[0] - values[1 : 1 + self.design.n_dense] @ self.design.centre)
-        coefficients = tuple(values[self.design.places].tolist())
+        coefficients = tuple(self.design.named_values(values).tolist())
         of_row = (each / self.sum_weight for each in (total_loss, bound, penalty))
         return Pass(intercept, coefficients, *of_row)

@@ -13,8 +13,9 @@ from logloss.data.binding import no_feature
 from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array, Column, Roles
+from logloss.data.shapes import LINEAR, Shape, ShapeChoice, knots_of, shape_of, weights_at
 from logloss.data.source import KeptSource, Source
-from logloss.data.terms import Numbers, Term, category_of, coded_column, numbers_of
+from logloss.data.terms import LARGEST_SPREAD, Category, Numbers, Term, category_of, coded_column, numbers_of
 from logloss.errors import DataError
 from logloss.text import count, counted, printable
 from logloss.training.interruptible import COLUMNS, tell_phase
@@ -23,6 +24,8 @@ if TYPE_CHECKING:
     from logloss.onepass.summaries import ColumnSummary, Range, SampleSummary
     from logloss.onepass.summaries.features import Kept
 
+# Of so many sampled rows the knots of a shape are quantiles.
+ROWS_FOR_KNOTS = 50_000
 # The Hessian of more is too large to hold and to factor: 5,000² numbers are 200 MB.
 MOST_COEFFICIENTS = 5_000
 
@@ -82,6 +85,7 @@ def learn(
     *,
     is_chosen: bool = True,
     fit_intercept: bool = True,
+    shapes: ShapeChoice | None = None,
     progress: Callable[[Block], None] | None = None,
 ) -> Learned:
     """Walk over the features once; twice where a column of a text file turns from numbers to words on the way.
@@ -94,6 +98,7 @@ def learn(
     columns = getattr(source.source if isinstance(source, KeptSource) else source, "columns", {})
     widths = {name: column.values.shape[1] for name, column in columns.items() if column.is_matrix}
     n_sampled = sample_size(source.n_rows, sum(widths.get(name, 1) for name in roles.features))
+    n_sampled = n_sampled if shapes is None else max(n_sampled, ROWS_FOR_KNOTS)
     named = {*roles.categories, *reference}
     unnamed = frozenset(() if is_chosen else (j for j, name in enumerate(roles.features) if name not in named))
     limit = ALL if not source.n_rows else min(ALL, int(ALL * min(1.0, 1.1 * n_sampled / source.n_rows)))
@@ -116,13 +121,20 @@ def learn(
             f"both classes must occur to fit; all {counted(seen.n_rows, 'row')} are {1 if rate else 0}"
             f"{', and no finite intercept is best' if fit_intercept else ''}. Check `y_true` and `pos_label`."
         )
-    design = design_of(seen, roles, reference, fit_intercept=fit_intercept)
+    design = design_of(seen, roles, reference, fit_intercept=fit_intercept, shapes=shapes)
     # What this pass has checked is not checked again, and what is text is not tried as numbers.
     texts = roles.categories if isinstance(source, KeptSource) else tuple(term.column for term in design.categories)
     return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
 
 
-def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *, fit_intercept: bool = True) -> Design:
+def design_of(
+    seen: ColumnSummary,
+    roles: Roles,
+    reference: Mapping[str, Any],
+    *,
+    fit_intercept: bool = True,
+    shapes: ShapeChoice | None = None,
+) -> Design:
     """The recipe for columns that one pass has learned of."""
     from logloss.onepass.summaries import Levels, Range
 
@@ -139,13 +151,21 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *
         if isinstance(column, Levels):
             if column.weights is None:
                 raise DataError(f'"{printable(name)}" has too many levels for a category. Leave it out.')
-            terms.append(category_of(name, column.weights, reference.get(name), column.ranks))
+            category = category_of(name, column.weights, reference.get(name), column.ranks)
+            is_pooled = shapes is not None and shapes.pools(name)
+            if shapes is not None:
+                shapes.check_category(name, has_reference=name in reference)
+            terms.append(replace(category, is_pooled=True) if is_pooled else category)
         elif name in reference:
             raise DataError(f'`reference` must name categories; "{printable(name)}" holds numbers.')
         elif isinstance(column, Range):
             values = [rows.features[j].values for rows in sample]
+            kind = None if shapes is None else shapes.kind_of(name)
+            if kind is not None:
+                terms.append(_shape_of(name, kind, column, seen, j))
+                continue
             terms.append(_term_of_numbers(name, column, values, fit_intercept=fit_intercept))
-    design = Design(tuple(terms), fit_intercept)
+    design = Design(tuple(terms), fit_intercept, shapes is not None and shapes.is_nameless)
     if not len(design.free):
         raise DataError(
             "without an intercept a fit needs a feature: a column of numbers, or a category with two levels or more. "
@@ -157,9 +177,24 @@ def design_of(seen: ColumnSummary, roles: Roles, reference: Mapping[str, Any], *
         of = "" if widest is None else f' ("{printable(widest.column)}" alone {count(len(widest.levels))} levels)'
         raise DataError(
             f"a fit can have at most {count(MOST_COEFFICIENTS)} coefficients, as its Hessian is held in memory; these "
-            f"columns have {count(design.width)}{of}. Leave out columns, or pool rare levels."
+            f"columns have {count(design.width)}{of}. {_what_would_fit(design)}"
         )
     return design
+
+
+def _what_would_fit(design: Design) -> str:
+    """How a design of too many coefficients gets fewer."""
+    curves = sorted((sum(term.parts) for term in design.shapes if term.kind != LINEAR), reverse=True)
+    # A line has one coefficient.
+    n_left = design.width - np.cumsum([size - 1 for size in curves])
+    if not curves or n_left[-1] > MOST_COEFFICIENTS:
+        return "Leave out columns, or merge rare levels."
+    n_lines = int(np.argmax(n_left <= MOST_COEFFICIENTS)) + 1
+    widest = max((term for term in design.shapes if term.kind != LINEAR), key=lambda term: sum(term.parts))
+    return (
+        f"With {counted(n_lines, 'column')} as straight lines they fit: "
+        f'shapes={{"{printable(widest.column)}": "{LINEAR}", …}}. Or leave out columns.'
+    )
 
 
 def _term_of_numbers(name: str, column: Range, values: Sequence[Array], *, fit_intercept: bool) -> Numbers:
@@ -172,6 +207,28 @@ def _term_of_numbers(name: str, column: Range, values: Sequence[Array], *, fit_i
     typical = typical_of(values, len(means), is_centred=fit_intercept)
     names = (name,) if column.names is None else column.names
     return numbers_of(name, names, means, lows, highs, column.n_lacking > 0, typical, sds, fit_intercept=fit_intercept)
+
+
+def _shape_of(name: str, kind: str, column: Range, seen: ColumnSummary, j: int) -> Shape:
+    """The term of a column of numbers as a function; its knots come from the rows that were drawn."""
+    from logloss.onepass.summaries.contract import mass_of
+
+    rows = [rows for _, rows in seen.sample.chosen(ROWS_FOR_KNOTS)]
+    values = np.concatenate([each.features[j].values for each in rows]).astype(np.float64)
+    weights = np.concatenate([mass_of(each) for each in rows])
+    is_there = ~np.isnan(values)
+    # Where no row holds a value, any knot will do.
+    low, high = (float(column.lows[0]), float(column.highs[0])) if column.weights[0] > 0 else (0.0, 0.0)
+    with np.errstate(over="ignore"):
+        spread = np.float64(high) - low
+    if spread > 0 and not 1 / LARGEST_SPREAD <= spread <= LARGEST_SPREAD:
+        raise DataError(
+            f'the values of "{printable(name)}" must differ by 1e-100 to 1e100 at most; they lie between {low:.3g} and '
+            f"{high:.3g}. Change their unit, or mark codes as missing."
+        )
+    knots = knots_of(values[is_there], weights[is_there], low, high)
+    lacks = bool(column.n_lacking[0] > 0)
+    return shape_of(name, kind, knots, weights_at(knots, values, weights, lacks=lacks), lacks=lacks)
 
 
 def _refuse_equal_names(design: Design) -> None:
@@ -300,7 +357,7 @@ def sampled_block(design: Design, pieces: Sequence[tuple[Array, Block]], n_rows:
     features = []
     for j, term in enumerate(design.terms):
         own = [rows.features[j] for rows in blocks]
-        if isinstance(term, Numbers):
+        if not isinstance(term, Category):
             features.append(Column(joined([column.values for column in own]), names=own[0].names))
         else:
             features.append(coded_column(term, own, joined))

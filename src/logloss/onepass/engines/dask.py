@@ -97,7 +97,7 @@ class DaskEngine:
         """The partitions of the frame, of these columns only; held in memory where walks are repeated."""
         if set(columns) - set(self.columns) or not self.columns:
             frame = self.frame[list(columns)]
-            self.columns, self.partitions = columns, (frame.persist() if self.is_kept else frame).to_delayed()
+            self.columns, self.partitions = columns, _kept(frame) if self.is_kept else frame.to_delayed()
         return self.partitions
 
     def _answers(self, call: Callable[..., bytes], tasks: Sequence[Any], progress: Progress | None) -> list[Answer]:
@@ -151,6 +151,17 @@ class DaskEngine:
         self.partitions = []
         if self.is_own:
             self.client.shutdown()
+
+
+def _kept(frame: DataFrame) -> list[Any]:
+    """The partitions of a frame, computed and held by the workers.
+
+    Not those that the persisted frame names: of few columns Dask joins files as it reads them, and names more than
+    there are.
+    """
+    from distributed import futures_of
+
+    return sorted(futures_of(frame.persist()), key=lambda future: future.key[-1])
 
 
 def _held(data: bytes, n_tasks: int) -> Any:

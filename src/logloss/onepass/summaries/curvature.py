@@ -16,6 +16,7 @@ from logloss.onepass.kernels import by_group, dense_rows, exact
 from logloss.onepass.kernels.vectors import BLOCK
 from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, mass_of, pieces, times_of
 from logloss.onepass.summaries.hessian import Hessian, most_levels
+from logloss.onepass.summaries.shape_sums import ShapeSums, add_leverages, add_reached, spread_shapes
 from logloss.text import count, significant
 
 # What a row leaves of a direction of the information, below which it alone determines it.
@@ -141,6 +142,8 @@ def spread_out(coded: Coded, start: int, stop: int, numbers: Array | None = None
     rows[:, 1 : 1 + design.n_dense] = numbers
     for span, codes in zip(design.spans, coded.codes, strict=True):
         rows[np.arange(stop - start), span.start + codes[start:stop]] = 1.0
+    for span, values in zip(design.shape_spans, spread_shapes(coded, start, stop), strict=True):
+        rows[:, span] = values / design.scale[span]
     return rows
 
 
@@ -176,6 +179,7 @@ class _CurvatureWorkspace:
             for i, a in enumerate(self.design.spans[:j])
             if point.wants_hessian
         }
+        self.shapes = ShapeSums(self.design, wants_hessian=point.wants_hessian)
         self.limbs = exact.new_limbs(1)
         self.n_rows = self.n_blocks = self.most_additions = 0
         # Of numbers before they are scaled.
@@ -199,10 +203,11 @@ class _CurvatureWorkspace:
             return
         point, n_dense = self.point, self.design.n_dense
         has_other_curvatures = point.residual_unit > 0 or point.is_level
-        of_rows = room_for(block.n_rows if has_other_curvatures or coded.codes else 0)
+        is_by_place = bool(coded.codes or coded.between)
+        of_rows = room_for(block.n_rows if has_other_curvatures or is_by_place else 0)
         self.n_blocks += 1
         # Sums by level add row after row.
-        in_block = max(dense_rows.additions_of(block.n_rows), block.n_rows if coded.codes else 0)
+        in_block = max(dense_rows.additions_of(block.n_rows), block.n_rows if is_by_place else 0)
         self.most_additions = max(self.most_additions, in_block)
         # Of each block from 0, so that these are few.
         sums, products = np.zeros((dense_rows.N_SUMS, 1 + filled_up(n_dense))), np.zeros_like(self.dense)
@@ -218,6 +223,8 @@ class _CurvatureWorkspace:
         self.sums[2:, dense] += sums[2:, dense] if point.is_careful else sums[2:, :1] * self.design.scale[dense]
         if coded.codes:
             self.add_levels(coded, of_rows)
+        if coded.between:
+            self.shapes.add(coded, of_rows)
 
     def change_curvatures(self, coded: Coded, block: Block, of_rows: Array) -> None:
         """Put in place of curvatures what the point asks for."""
@@ -271,6 +278,8 @@ class _CurvatureWorkspace:
     def freeze(self) -> CurvatureSummary:
         """The summary of the blocks that were added."""
         scale = self.design.scale
+        for span, sums in zip(self.design.shape_spans, self.shapes.of_coefficients(), strict=True):
+            self.sums[:, span] = sums
         gradient, curvature, *sizes = self.sums / scale
         total = exact.as_integer(self.limbs[0])
         hessian = self.hessian(curvature) if self.point.wants_hessian else None
@@ -324,6 +333,7 @@ class _CurvatureWorkspace:
                 else:
                     others[moved[i], place] = self.crossed[i, j]
                     others[place, moved[i]] = self.crossed[i, j].T
+        self.shapes.put_into(total)
         others[0, :] = others[:, 0] = of_others
         across[:, 0] = total.levels
         return total
@@ -358,11 +368,12 @@ def fold(
     design, n_rows = coded.design, block.n_rows
     at, sizes = point.coefficients / design.scale, np.abs(point.coefficients) / design.scale
     base = np.empty((2, 0))
-    if coded.codes or block.offset is not None:
+    is_by_place = bool(coded.codes or coded.between)
+    if is_by_place or block.offset is not None:
         base = np.zeros((2, n_rows))
         base[0] = coded.before_numbers(at, 0, n_rows)
-        if coded.codes and point.is_careful:
-            base[1] = coded.before_numbers(sizes, 0, n_rows) - sizes[0]
+        if is_by_place and point.is_careful:
+            base[1] = coded.before_numbers(sizes, 0, n_rows, is_size=True) - sizes[0]
         if block.offset is not None:
             base[0] += block.offset
             base[1] += np.abs(block.offset)
@@ -413,6 +424,7 @@ def reached_by(reach: Array, coded: Coded, start: int, stop: int, numbers: Array
     found: Array = numbers @ reach[: numbers.shape[1]]
     for span, codes in zip(coded.design.spans, coded.codes, strict=True):
         found += reach[span][codes[start:stop]]
+    add_reached(reach, coded, start, stop, found)
     return found
 
 
@@ -428,6 +440,8 @@ def leverages(coded: Coded, start: int, stop: int, piece: Array, inverse: Array)
         for other, theirs in zip(design.spans[:j], codes[:j], strict=True):
             found += 2.0 * inverse[span, other][mine, theirs]
         found += np.diag(inverse[span, span])[mine]
+    if design.shapes:
+        add_leverages(coded, start, stop, dense, inverse, found)
     return found
 
 

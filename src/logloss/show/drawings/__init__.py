@@ -6,12 +6,22 @@ from typing import Any
 
 from logloss.answers.answer import Answer
 from logloss.errors import DataError
-from logloss.show.drawings import of_calibration, of_comparison, of_difference, of_measurement, of_model, of_plan
+from logloss.show.drawings import (
+    of_additive,
+    of_calibration,
+    of_comparison,
+    of_difference,
+    of_measurement,
+    of_model,
+    of_plan,
+)
 from logloss.show.drawings.picture import Drawing as Drawing
+from logloss.text import listed, printable
 
 ROOMS = {
     "measurement": of_measurement,
     "model": of_model,
+    "additive": of_additive,
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
@@ -34,13 +44,14 @@ def drawing(answer: Answer, kind: str | None = None) -> Drawing:
 
     Parameters
     ----------
-    answer : Measurement, LogisticModel, Calibration, Comparison, Difference or Plan
+    answer : Measurement, LogisticModel, AdditiveModel, Calibration, Comparison, Difference or Plan
         Whose picture.
     kind : str, optional
         Of a measurement "reliability", "decomposition", "concentration" or, with `by`, "groups"; of a model
-        "coefficients", "passes" or, with one or two numeric columns, "boundary"; of a calibration "map" or
-        "reduction"; of a comparison "ranking", with `order` "delta", with `by` "groups"; of a difference "waterfall";
-        of a plan "power". The first one of the answer if left out.
+        "coefficients", "passes" or, with one or two numeric columns, "boundary"; of an additive model "effects",
+        "passes", or the name of a column; of a calibration "map" or "reduction"; of a comparison "ranking", with
+        `order` "delta", with `by` "groups"; of a difference "waterfall"; of a plan "power". The first one of the answer
+        if left out.
 
     Returns
     -------
@@ -59,10 +70,13 @@ def drawing(answer: Answer, kind: str | None = None) -> Drawing:
     >>> logloss.drawing(m, "decomposition").table("levels")["part"]
     ['uncertainty', 'discrimination', 'miscalibration', 'log loss']
     """
-    known = _room(answer).KINDS
+    room = _room(answer)
+    known = room.pictures(answer) if hasattr(room, "pictures") else room.KINDS
     kind = kinds(answer)[0] if kind is None else kind
     if kind not in known:
-        raise DataError(f'a {type(answer).__name__} has no picture "{kind}". It has: {", ".join(kinds(answer))}.')
+        has = listed([printable(each) for each in kinds(answer)], 20)
+        name = type(answer).__name__
+        raise DataError(f'{"an" if name.startswith("A") else "a"} {name} has no picture "{kind}". It has: {has}.')
     return known[kind](answer)
 
 
@@ -70,6 +84,6 @@ def _room(answer: Answer) -> Any:
     """The module with the pictures of such an answer."""
     room = ROOMS.get(getattr(answer, "kind", ""))
     if room is None:
-        names = "Measurement, LogisticModel, Calibration, Comparison, Difference, Plan"
+        names = "Measurement, LogisticModel, AdditiveModel, Calibration, Comparison, Difference, Plan"
         raise DataError(f"pictures are of answers ({names}); got a {type(answer).__name__}.")
     return room

@@ -22,6 +22,7 @@ from logloss.show.words.of_model import (
     why_no_errors,
 )
 from logloss.text import count, counted, cut, fixed, printable, significant
+from logloss.training.additive_model import AdditiveModel
 from logloss.training.model import LogisticModel
 
 # Most coefficients that are drawn.
@@ -134,11 +135,12 @@ def _by_column(model: LogisticModel, chosen: list[dict[str, Any]]) -> list[dict[
     return [*alone, *rows]
 
 
-def passes(model: LogisticModel) -> Drawing:
+def passes(model: LogisticModel | AdditiveModel) -> Drawing:
     """How far the loss of each training pass is above the last one."""
+    has_firth = isinstance(model, LogisticModel) and bool(model.penalty)
     objective = [each.log_loss + each.penalty for each in model.passes]
     # Of "flic" and "flac" the last pass is a little above the least.
-    least = min(objective) if model.penalty else objective[-1]
+    least = min(objective) if has_firth else objective[-1]
     above = [value - least for value in objective]
     table = SmallTable(
         {
@@ -148,29 +150,38 @@ def passes(model: LogisticModel) -> Drawing:
             "bound_nats": [each.bound for each in model.passes],
         }
     )
-    bound = model.certificate.nats_per_row
+    bound = model.certificate
+    rows = [["pass", "log loss (nats)", "above the last", "bound"]]
+    for row in table:
+        cells = [significant(row[key], 2) for key in ("above_last_nats", "bound_nats")]
+        rows.append([str(row["pass"]), fixed(row["log_loss_nats"], 6), *cells])
+    figures = {"bound_nats": bound.nats_per_row, "is_proven": bound.is_proven}
+    sentence = _passes_sentence(model, objective, has_firth=has_firth)
+    return Drawing("passes", "Training, pass by pass", sentence, {"passes": table}, figures, rows)
+
+
+def _passes_sentence(model: LogisticModel | AdditiveModel, objective: list[float], *, has_firth: bool) -> str:
+    """From where to where the objective went, and how near to its minimum."""
     first, last = objective[0], objective[-1]
     digits = next((digits for digits in range(4, 12) if fixed(first, digits) != fixed(last, digits)), 4)
-    of = "The penalised log loss" if model.is_penalised else "The log loss"
+    of = "The penalised log loss" if not isinstance(model, LogisticModel) or model.is_penalised else "The log loss"
     sentence = f"{of} went from {fixed(first, digits)} to {fixed(last, digits)} nats in {len(model.passes)} passes"
     if len(model.passes) == 1:
         sentence = f"{of} is {fixed(last, digits)} nats after one pass"
     if model.separation is not None:
         sentence += f"; the classes are separated, and its infimum is {fixed(model.log_loss, 4)}."
-    elif model.penalty:
+    elif has_firth:
         sentence += f"; {NOT_CONCAVE}, so its distance to the minimum is not certified."
     elif model.certificate.is_proven:
-        sentence += f", certified to be at most {bound:.0e} nats per row above the minimum."
+        size = f"{model.certificate.nats_per_row:.0e}"
+        sentence += f", certified to be at most {size} nats per row above the minimum."
     else:
         sentence += "; its distance to the minimum is not certified."
     if any(math.isfinite(each.bound) for each in model.passes):
         sentence += " Dashed: that bound after each pass."
-    rows = [["pass", "log loss (nats)", "above the last", "bound"]]
-    for row in table:
-        cells = [significant(row[key], 2) for key in ("above_last_nats", "bound_nats")]
-        rows.append([str(row["pass"]), fixed(row["log_loss_nats"], 6), *cells])
-    figures = {"bound_nats": bound, "is_proven": model.certificate.is_proven}
-    return Drawing("passes", "Training, pass by pass", sentence, {"passes": table}, figures, rows)
+    if isinstance(model, AdditiveModel):
+        sentence += " It has no bound while precisions are chosen."
+    return sentence
 
 
 def numbers_read(model: LogisticModel) -> list[str]:

@@ -89,6 +89,11 @@ def explain(
         return Explanation(LessonOfGroups(Names("positive", "negative", noun="row"), data), data.source)
     if y_true is None:
         raise DataError("labels are needed: pass `y_true`, an array or the name of a column.")
+    if model is not None and not isinstance(model, LogisticModel):
+        raise DataError(
+            f"`model` must be a LogisticModel, a straight line in the log-odds; got {type(model).__name__}. Fit one to "
+            "the column without `shapes` and `pooled`, or leave `model` out."
+        )
     x, labels, names, source = _points_of(data, y_true, feature, pos_label, header)
     if model is not None and (len(model.coefficients) != 1 or not math.isfinite(model.intercept)):
         is_finite = all(map(math.isfinite, (model.intercept, *model.coefficients.values())))

@@ -7,6 +7,7 @@ pages and files: pyplot is not imported, so that no figure stays open in a serve
 from __future__ import annotations
 
 import os
+from types import ModuleType
 from typing import Any
 
 from matplotlib.axes import Axes
@@ -15,14 +16,25 @@ from matplotlib.figure import Figure
 from logloss.answers.answer import Answer
 from logloss.errors import DataError
 from logloss.show.drawings import drawable, drawing, kinds
+from logloss.show.drawings.of_additive import one_term
 from logloss.show.drawings.picture import Drawing
-from logloss.show.plot import of_calibration, of_comparison, of_difference, of_measurement, of_model, of_plan
+from logloss.show.plot import (
+    of_additive,
+    of_calibration,
+    of_comparison,
+    of_difference,
+    of_measurement,
+    of_model,
+    of_plan,
+)
 from logloss.show.plot.inline_svg import inline_svg as inline_svg
-from logloss.show.plot.style import FIGURE, plain_text, settings, size
+from logloss.show.plot.style import FIGURE, WIDTH_MM, plain_text, settings, size
+from logloss.training.term_effects import TermEffect
 
-ROOMS = {
+ROOMS: dict[str, ModuleType] = {
     "measurement": of_measurement,
     "model": of_model,
+    "additive": of_additive,
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
@@ -36,23 +48,33 @@ def plot(answer: Answer, kind: str | None = None, ax: Axes | None = None) -> Axe
 
     A figure of its own looks as `style.SETTINGS` say; axes that are given keep the settings of the session.
     """
-    shown = _shown(answer, kind)
+    return _plotted(ROOMS[answer.kind], _shown(answer, kind), ax)
+
+
+def plot_term(term: TermEffect, ax: Axes | None = None) -> Axes:
+    """The same for the effect of one term, on a scale of its own."""
+    return _plotted(of_additive, one_term(term), ax)
+
+
+def _plotted(room: ModuleType, shown: Drawing, ax: Axes | None) -> Axes:
+    """A picture on given axes, or on a new figure of pyplot."""
     if ax is not None:
         with plain_text():
-            ROOMS[answer.kind].DRAWN[shown.kind](ax, shown)
+            room.DRAWN[shown.kind](ax, shown)
         return ax
     # Not at the top: it is for sessions, and chooses a backend.
     from matplotlib import pyplot
 
     # Not within `settings`: the first figure may start a backend that changes the session's own.
-    return _drawn(answer, shown, pyplot.figure(figsize=size(_height(answer, shown)), **FIGURE))
+    return _drawn(room, shown, pyplot.figure(figsize=_size(room, shown), **FIGURE))
 
 
 def figure_of(answer: Answer, kind: str | None = None) -> Figure:
     """A picture as a figure that pyplot does not know."""
     shown = _shown(answer, kind)
-    figure = Figure(figsize=size(_height(answer, shown)), **FIGURE)
-    _drawn(answer, shown, figure)
+    room = ROOMS[answer.kind]
+    figure = Figure(figsize=_size(room, shown), **FIGURE)
+    _drawn(room, shown, figure)
     return figure
 
 
@@ -66,16 +88,17 @@ def _shown(answer: Answer, kind: str | None) -> Drawing:
     return shown
 
 
-def _height(answer: Answer, shown: Drawing) -> float:
-    height: float = ROOMS[answer.kind].height_mm(shown)
-    return height
+def _size(room: ModuleType, shown: Drawing) -> tuple[float, float]:
+    """One column of a journal wide, unless the room has wider pictures."""
+    width_mm = room.width_mm(shown) if hasattr(room, "width_mm") else WIDTH_MM
+    return size(room.height_mm(shown), width_mm)
 
 
-def _drawn(answer: Answer, shown: Drawing, figure: Figure) -> Axes:
-    """Draw on the only axes of a new figure."""
+def _drawn(room: ModuleType, shown: Drawing, figure: Figure) -> Axes:
+    """Draw on the first axes of a new figure."""
     with settings():
-        ax = figure.add_subplot()
-        ROOMS[answer.kind].DRAWN[shown.kind](ax, shown)
+        ax: Axes = figure.add_subplot()
+        room.DRAWN[shown.kind](ax, shown)
     return ax
 
 

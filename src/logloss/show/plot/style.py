@@ -75,9 +75,9 @@ plain_text = partial(matplotlib.rc_context, {"text.usetex": False, "text.parse_m
 FIGURE: Any = {"layout": "constrained", "dpi": 150, "facecolor": "white"}
 
 
-def size(height_mm: float) -> tuple[float, float]:
+def size(height_mm: float, width_mm: float = WIDTH_MM) -> tuple[float, float]:
     """Width and height of a figure, in inches."""
-    return WIDTH_MM * MM, height_mm * MM
+    return width_mm * MM, height_mm * MM
 
 
 def ink(ax: Axes) -> Any:

@@ -10,12 +10,21 @@ from logloss.answers.estimate import Estimate
 from logloss.calibration import calibrate
 from logloss.show import page
 from logloss.show.drawings import drawing, kinds
-from logloss.show.report import of_calibration, of_comparison, of_difference, of_measurement, of_model, of_plan
+from logloss.show.report import (
+    of_additive,
+    of_calibration,
+    of_comparison,
+    of_difference,
+    of_measurement,
+    of_model,
+    of_plan,
+)
 from logloss.text import confidence, fixed
 
 ROOMS = {
     "measurement": of_measurement,
     "model": of_model,
+    "additive": of_additive,
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
@@ -42,7 +51,8 @@ def to_html(answer: Answer, path: str | os.PathLike[str] | None = None) -> str:
     fitted = {"recalibration": calibrate(answer)} if answer.kind == "measurement" else {}
     first, *others = room.sentences(answer, **fitted)
     body += [page.paragraph(first, kind="opening"), *map(page.paragraph, (*others, *cautions(answer)))]
-    body.append(page.section("Pictures", page.figures(*(_figure(answer, kind) for kind in kinds(answer)))))
+    shown = getattr(room, "pictures", kinds)(answer)
+    body.append(page.section("Pictures", page.figures(*(_figure(answer, kind) for kind in shown))))
     body += [page.section(title, inside) for title, inside in room.sections(answer, **fitted)]
     notes = [room.remarks(answer), *map(page.paragraph, answer.notes)]
     body.append(page.section("Methods", "\n".join(notes)))

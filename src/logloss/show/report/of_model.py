@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from logloss.information import entropy
 from logloss.show import page
 from logloss.show.words.of_model import (
@@ -19,6 +21,7 @@ from logloss.show.words.of_model import (
 )
 from logloss.show.words.of_path import choice_of, path_rows, sentences_of
 from logloss.text import NATS_PER_BIT, capital, count, counted, fixed, listed, percent, printable
+from logloss.training.additive_model import AdditiveModel
 from logloss.training.coefficient_table import UNIT
 from logloss.training.model import LogisticModel
 
@@ -44,6 +47,15 @@ def head(model: LogisticModel) -> str:
 
 def sentences(model: LogisticModel) -> list[str]:
     """The answer: its log loss in sample and out of sample beside the baseline; how near it is to the optimum."""
+    chosen = []
+    if model.path is not None:
+        words = [f"The penalty is {choice_of(model.path)}", *map(capital, sentences_of(model.path))]
+        chosen = [" ".join(f"{each}." for each in words)]
+    return [loss_sentence(model), " ".join([_fit(model), *_doubts(model)]), *chosen]
+
+
+def loss_sentence(model: LogisticModel | AdditiveModel) -> str:
+    """The log loss in sample and out of sample beside the baseline."""
     baseline = float(entropy(model.base_rate))
     bits = f"{fixed(model.log_loss / NATS_PER_BIT, 4)} bits"
     clause = f"Log loss {fixed(model.log_loss, 4)} nats per row ({bits}) in sample"
@@ -52,11 +64,16 @@ def sentences(model: LogisticModel) -> list[str]:
     clause += f"; the baseline, always predicting the base rate {fixed(model.base_rate, 4)}, has {fixed(baseline, 4)}"
     if baseline > 0 and not model.has_offset:
         clause += f", so that the skill is {percent(1 - model.log_loss / baseline, 1)}"
-    chosen = []
-    if model.path is not None:
-        words = [f"The penalty is {choice_of(model.path)}", *map(capital, sentences_of(model.path))]
-        chosen = [" ".join(f"{each}." for each in words)]
-    return [f"{clause}.", " ".join([_fit(model), *_doubts(model)]), *chosen]
+    return f"{clause}."
+
+
+def infinite_sentence(model: LogisticModel | AdditiveModel) -> list[str]:
+    """The rows whose leave-one-out loss is infinite, if there are any."""
+    new = model.out_of_sample
+    if new is None or not new.n_infinite:
+        return []
+    over_others = f"{fixed(new.log_loss_where_finite, 4)} over the other rows"
+    return [f"The leave-one-out loss is infinite for {infinite_rows(new)}; {over_others}."]
 
 
 def _fit(model: LogisticModel) -> str:
@@ -86,10 +103,7 @@ def _fit(model: LogisticModel) -> str:
 
 def _doubts(model: LogisticModel) -> list[str]:
     """What must be known before its coefficients are read."""
-    doubts = []
-    if model.out_of_sample is not None and model.out_of_sample.n_infinite:
-        over_others = f"{fixed(model.out_of_sample.log_loss_where_finite, 4)} over the other rows"
-        doubts.append(f"The leave-one-out loss is infinite for {infinite_rows(model.out_of_sample)}; {over_others}.")
+    doubts = infinite_sentence(model)
     if model.collinear:
         which = collinear_columns(model)
         doubts.append(f"{which}; of the coefficients that fit equally well, those of least norm are shown.")
@@ -122,7 +136,10 @@ def short_html(model: LogisticModel, per: str = UNIT) -> str:
 
 def remarks(model: LogisticModel) -> str:
     """Loss, likelihood and standard errors as the text of the model has them."""
-    # Notes stand below, as on the pages of all answers.
-    lines = remarks_of(model)[: -len(model.notes) or None]
+    return fit_table(remarks_of(model)[: -len(model.notes) or None])
+
+
+def fit_table(lines: Sequence[str]) -> str:
+    """Lines of the text of a fit as a table of labels and clauses; notes stand below, as on all pages."""
     rows = [["", ""], *([line[:LABEL].strip(), line[LABEL:].strip()] for line in lines)]
     return page.table(rows, "ll", label="Fit")

@@ -22,6 +22,8 @@ from logloss.text import (
     printable_lines,
     significant,
 )
+from logloss.training.additive_model import AdditiveModel
+from logloss.training.certificate import Certificate
 from logloss.training.cluster_errors import CV3
 from logloss.training.coefficient_table import LARGEST_EXPONENT, SD, UNIT, coefficient_table
 from logloss.training.firth import FIRTH, FLAC, FLIC
@@ -63,18 +65,21 @@ def text_of(model: LogisticModel, per: str = UNIT) -> str:
 def head_of(model: LogisticModel) -> str:
     """What it predicts, from what, and how many rows it was trained on."""
     penalty = f"l2 = {model.l2:g}" if model.l2 else PENALTIES[model.penalty]
-    intercept = [] if model.fit_intercept else ["no intercept"]
+    return ", ".join([*head_clauses(model, counted(len(model.design.read), "feature")), penalty])
+
+
+def head_clauses(model: LogisticModel | AdditiveModel, of: str) -> list[str]:
+    """The same of any fit, without its penalty. of: how many features or terms it has."""
     share = f"base rate {fixed(model.base_rate, 4)}"
     if model.n_positive is not None:
         share = f"{count(model.n_positive)} positive"
-    clauses = [
-        f"LogisticModel: P({printable(model.positive, LONGEST_NAMED)})",
-        counted(len(model.design.read), "feature"),
+    return [
+        f"{type(model).__name__}: P({printable(model.positive, LONGEST_NAMED)})",
+        of,
         f"{counted(model.n_rows, 'row')} ({share})",
+        *([f"{counted(model.n_dropped, 'row')} with a missing value dropped"] if model.n_dropped else []),
+        *([] if model.fit_intercept else ["no intercept"]),
     ]
-    if model.n_dropped:
-        clauses.append(f"{counted(model.n_dropped, 'row')} with a missing value dropped")
-    return ", ".join([*clauses, *intercept, penalty])
 
 
 def shown_of(model: LogisticModel, limits: tuple[int, int] = IN_TEXT) -> list[str]:
@@ -201,7 +206,7 @@ def interval_of(row: dict[str, Any]) -> str:
 
 def remarks_of(model: LogisticModel, per: str = UNIT) -> list[str]:
     """The lines below the table: cautions, log loss, likelihood, standard errors, certificate, notes."""
-    lines = [*(f"caution    {caution}" for caution in model.cautions), *_loss(model)]
+    lines = [*(f"caution    {caution}" for caution in model.cautions), *loss_lines(model)]
     if per == SD:
         lines.insert(0, "per SD     of a number: one standard deviation in training; a level: against its reference")
     if model.penalty:
@@ -217,16 +222,16 @@ def remarks_of(model: LogisticModel, per: str = UNIT) -> list[str]:
         lines.append(f"collinear  {collinear_columns(model)}; the coefficients of least norm are shown")
     if model.path is not None:
         lines += remarks_of_path(model.path)
-    return [*lines, _optimum(model), *(_note(note) for note in model.notes)]
+    return [*lines, _optimum(model), *map(note_line, model.notes)]
 
 
-def _note(note: str) -> str:
+def note_line(note: str) -> str:
     """A note of the model as a line, such as which columns were left out."""
     label, _, clause = note.partition(": ")
     return f"{NOT_USED}   {clause}" if label == NOT_USED else f"note       {note}"
 
 
-def _loss(model: LogisticModel) -> list[str]:
+def loss_lines(model: LogisticModel | AdditiveModel) -> list[str]:
     """The log loss in sample and out of sample, beside that of the base rate."""
     baseline, new = entropy(model.base_rate), model.out_of_sample
     clause, more = f"log loss   {fixed(model.log_loss, 4)} in sample", []
@@ -235,7 +240,7 @@ def _loss(model: LogisticModel) -> list[str]:
         if new.n_infinite:
             over_others = f"{fixed(new.log_loss_where_finite, 4)} over the other rows"
             more = [f"infinite   leave-one-out loss of {infinite_rows(new)}; {over_others}"]
-    elif model.penalty:
+    elif isinstance(model, LogisticModel) and model.penalty:
         clause += f", no leave-one-out under {PENALTIES[FIRTH]}"
     clauses = [clause, f"baseline {fixed(baseline, 4)}"]
     if baseline > 0 and not model.has_offset:
@@ -263,23 +268,22 @@ def _optimum(model: LogisticModel) -> str:
         left = "nan" if model.modified_score is None else f"{model.modified_score:.0e}"
         passes = counted(len(model.passes), "pass", "passes")
         return f"optimum    modified score {left} nats per row; no certificate: {NOT_CONCAVE}; {passes}"
-    bound = model.certificate
-    of = "above the minimum" if model.separation is None else "above the infimum"
-    clauses = [
-        f"certified: at most {_size(bound.nats_per_row)} nats per row {of}" if bound.is_proven else "not certified",
-        counted(len(model.passes), "pass", "passes"),
-    ]
+    of = "the minimum" if model.separation is None else "the infimum"
+    clauses = [certified(model.certificate, of), counted(len(model.passes), "pass", "passes")]
     if model.separation is not None:
         named = listed([printable(name) for name in model.separation.columns]) or "the intercept"
         clauses.append(f"separated by {named}: no finite maximum-likelihood estimate, the limit is shown")
-    elif model.l2 == 0 and bound.is_proven:
+    elif model.l2 == 0 and model.certificate.is_proven:
         clauses.append("not separated")
     return f"optimum    {'; '.join(clauses)}"
 
 
-def _size(bound: float) -> str:
-    """A bound by its order of magnitude: `1e-16`, `0`."""
-    return f"{bound:.0e}" if bound else "0"
+def certified(bound: Certificate, of: str) -> str:
+    """The bound by its order of magnitude: `certified: at most 1e-16 nats per row above the minimum`."""
+    if not bound.is_proven:
+        return "not certified"
+    size = f"{bound.nats_per_row:.0e}" if bound.nats_per_row else "0"
+    return f"certified: at most {size} nats per row above {of}"
 
 
 def collinear_columns(model: LogisticModel) -> str:
