@@ -167,17 +167,13 @@ def _straight(knots: Array) -> list[Array]:
 
 
 def _bent(knots: Array, *, is_cyclic: bool) -> list[Array]:
-    """A line, and what bends: the curves whose squared second differences add up to their squared coefficients."""
+    """A line, unless cyclic, and what bends: the curves whose squared steps from knot to knot, but for what is a line,
+    add up to their squared coefficients. All of these end where they begin."""
     n_knots = len(knots)
     if n_knots < 2:
         return []
-    places = np.arange(n_knots) / (n_knots - 1)
-    if is_cyclic:
-        # The last knot is the first one again.
-        differences = np.roll(np.eye(n_knots - 1), 1, axis=1) - np.eye(n_knots - 1)
-        bends = np.linalg.pinv(differences @ differences)
-        return [np.vstack([bends, bends[:1]])] if n_knots > 2 else []
-    # Steps from knot to knot that have no part in the line, each squared.
+    # Steps that add up to 0, orthonormal.
     steps = np.linalg.qr(np.hstack([np.ones((n_knots - 1, 1)), np.eye(n_knots - 1)[:, 1:]]))[0][:, 1:]
-    bends = np.vstack([np.zeros((1, n_knots - 2)), np.cumsum(steps, axis=0)])
-    return [places[:, None], bends]
+    ends = np.zeros((1, n_knots - 2))
+    bends = np.vstack([ends, np.cumsum(steps[:-1], axis=0), ends])
+    return [bends] if is_cyclic else [np.arange(n_knots)[:, None] / (n_knots - 1), bends]
