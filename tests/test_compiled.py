@@ -82,18 +82,18 @@ def test_a_function_of_one_row_is_called_by_kernels_and_by_python():
     assert (quarter(1.0), halved(1.0), quarter(3.0)) == (0.25, 0.5, 0.75)
 
 
-@compiled.compiled
-def eighth(x):
-    return halved(halved(halved(x)))
+def test_what_a_kernel_calls_is_compiled_within_it_alone(tmp_path, monkeypatch):
+    """And once for all integers: what is written as a number is no type of its own. Nothing was compiled before."""
+    monkeypatch.setattr(compiled, "CACHE_FOLDER", tmp_path)
 
+    @compiled.compiled
+    def eighth(x):
+        return halved(halved(halved(x)))
 
-@compiled.compiled
-def sixteenth(x, is_plain):
-    return halved(eighth(x)) if is_plain else eighth(0.0 * x) + eighth(1)
+    @compiled.compiled
+    def sixteenth(x, is_plain):
+        return halved(eighth(x)) if is_plain else eighth(0.0 * x) + eighth(1)
 
-
-def test_what_a_kernel_calls_is_compiled_within_it_alone():
-    """And once for all integers: what is written as a number is no type of its own."""
     assert (sixteenth(1.0, True), sixteenth(1.0, False)) == (0.0625, 0.125)
     assert (len(sixteenth.overloads), len(eighth.overloads)) == (1, 0)
     assert sorted(map(str, eighth.in_kernels.overloads)) == ["(float64,)", "(int64,)"]
