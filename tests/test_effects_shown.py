@@ -480,7 +480,20 @@ def test_the_example_of_the_docs_runs(capsys):
     assert hour.effect[0] == pytest.approx(hour.effect[-1], abs=ROUNDING)
 
 
-def test_clusters_leave_a_note(table):
+def test_effects_of_clustered_rows_have_no_intervals(table, tmp_path):
     frame = table.assign(team=np.arange(N_ROWS) % 30)
     model = logloss.fit(frame, "y", features=["x"], shapes="auto", cluster="team", leave_one_out=False)
-    assert "note       intervals of the effects take rows as independent, not clusters" in repr(model)
+    assert "note       no intervals of the effects: the rows of a cluster depend on each other" in repr(model)
+    assert np.isnan(model.shapes["x"].low).all()
+    assert "intervals" not in logloss.drawing(model, "x").sentence
+    model.save(tmp_path / "model.json")
+    assert np.isnan(logloss.load(tmp_path / "model.json").shapes["x"].high).all()
+
+
+def test_few_rows_have_a_caution(table):
+    few, enough = (
+        logloss.fit(table.iloc[:n], "y", features=["x"], shapes="auto", leave_one_out=False) for n in (499, 500)
+    )
+    assert few.cautions == ("intervals may be too narrow: 499 rows (below 500)",)
+    assert f"caution    {few.cautions[0]}" in repr(few)
+    assert enough.cautions == ()

@@ -154,7 +154,9 @@ def _are_of_places(term: TermEffect) -> bool:
     # Of a plain number it is not known how many rows are near to a place.
     weights = np.isnan(term.weights) if term.kind == NUMBER else term.weights >= 0
     is_like = all(len(each) == len(term.at) for each in (term.effect, term.std_error, weights))
-    return is_like and _is_finite(term.effect) and bool((term.std_error >= 0).all() and weights.all())
+    # With clusters no effect has one.
+    has_errors = (term.std_error >= 0).all() or np.isnan(term.std_error).all()
+    return is_like and _is_finite(term.effect) and bool(has_errors and weights.all())
 
 
 def _are_terms_of_design(model: AdditiveModel) -> bool:

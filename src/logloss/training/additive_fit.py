@@ -21,7 +21,7 @@ from logloss.training.additive_model import AdditiveModel
 from logloss.training.certificate import Certificate
 from logloss.training.evaluation import PassHistory
 from logloss.training.fit_options import FitOptions
-from logloss.training.fitted import NO_LEAVE_ONE_OUT, classes_of, warn_unless_certified
+from logloss.training.fitted import NO_LEAVE_ONE_OUT, cautions_of, classes_of, warn_unless_certified
 from logloss.training.leave_one_out import out_of_sample_of
 from logloss.training.optimum import Optimum, find_optimum
 from logloss.training.precisions import with_precisions
@@ -154,9 +154,12 @@ def additive_model(
             out_of_sample = out_of_sample_of(optimum, learned, sample)
         except LimitReached:
             notes = (*notes, NO_LEAVE_ONE_OUT)
+    terms = effects_of(problem, now.coefficients, optimum.information, problem.sum_weight / n_effective)
+    # Intervals that took the rows of a cluster as independent would be too narrow.
+    has_intervals = not problem.roles.cluster
     return AdditiveModel(
         intercept=last.intercept,
-        terms=effects_of(problem, now.coefficients, optimum.information, problem.sum_weight / n_effective),
+        terms=terms if has_intervals else tuple(replace(term, std_error=term.std_error * math.nan) for term in terms),
         log_loss=last.log_loss,
         certificate=Certificate(last.bound, math.isfinite(optimum.bound)),
         passes=optimum.passes,
@@ -176,6 +179,7 @@ def additive_model(
         missing=problem.roles.missing,
         source=problem.source.name,
         notes=(*problem.source.notes, *notes),
+        cautions=cautions_of(learned, None, None, has_intervals=has_intervals),
     )
 
 

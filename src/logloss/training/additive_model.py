@@ -59,6 +59,9 @@ class AdditiveModel(ModelPredictions, Answer):
         The column of the offset, where it is one of the table.
     source, notes : str, tuple of str
         What it was trained on, and notes on how that was read.
+    cautions : tuple of str
+        Why the intervals of the effects may not have nominal coverage: fewer than 500 rows, or 50 of the rarer class
+        (effective numbers, by Kish's formula).
     """
 
     kind: ClassVar[str] = "additive"
@@ -83,6 +86,7 @@ class AdditiveModel(ModelPredictions, Answer):
     source: str = ""
     notes: tuple[str, ...] = ()
     classes: tuple[Value, Value] = (0, 1)
+    cautions: tuple[str, ...] = ()
 
     @property
     def shapes(self) -> dict[str, TermEffect]:
@@ -146,5 +150,5 @@ class AdditiveModel(ModelPredictions, Answer):
         ]
         put(figures, "certificate_nats_per_row", self.certificate.nats_per_row)
         figures["certificate_is_proven"] = self.certificate.is_proven
-        figures |= {"n_passes": len(self.passes), "notes": list(self.notes)}
+        figures |= {"n_passes": len(self.passes), "notes": list(self.notes), "cautions": list(self.cautions)}
         return figures

@@ -157,7 +157,8 @@ def fit(
         of freedom; "CV3", the jackknife that leaves out one cluster at a time. Not used with `l2`. If left out,
         "CV3" where `cluster` is given, "HC3" where `sample_weight` is, else "information". With `shapes` or `pooled`
         standard errors are those of the posterior distribution, given how much each part is held back; "information"
-        takes `sample_weight` as numbers of rows there, too, and otherwise only the ratios of weights count.
+        takes `sample_weight` as numbers of rows there, too, and otherwise only the ratios of weights count; with
+        `cluster` there are none.
     two_way : bool
         With two columns in `cluster`: rows depend on each other where they share the value of either, not only of both
         (CR1 of either column, added up, less CR1 of their combinations).
@@ -333,7 +334,7 @@ def fit(
             source, roles, choice_of_shapes = columns_apart(source, roles, choice_of_shapes)
             roles = with_choice(choice_of_shapes, roles)
             if roles.cluster:
-                notes = (*notes, "intervals of the effects take rows as independent, not clusters")
+                notes = (*notes, "no intervals of the effects: the rows of a cluster depend on each other")
         source = kept_if_small(source, len(roles.features))
         if roles.cluster and options.covariance == INFORMATION:
             notes = (*notes, f'standard errors take rows as independent (covariance="{INFORMATION}"), not clusters')

@@ -90,7 +90,7 @@ def fitted_model(
         separation=separation,
         sum_weight=problem.sum_weight,
         errors=errors,
-        cautions=_cautions(learned, information, errors, has_intervals=errors is not None or profile is not None),
+        cautions=cautions_of(learned, information, errors, has_intervals=errors is not None or profile is not None),
         collinear=collinear(optimum),
         n_dependent=optimum.rank.n_dependent,
         has_offset=problem.roles.offset is not None,
@@ -126,7 +126,7 @@ def _mean_predicted(optimum: Optimum) -> float:
     return problem.base_rate + float(optimum.evaluation.sums.gradient[0]) / problem.sum_weight
 
 
-def _cautions(
+def cautions_of(
     learned: Learned, information: Information | None, errors: Errors | None, *, has_intervals: bool
 ) -> tuple[str, ...]:
     """Why intervals of coefficients may not hold: too few effective rows, rows of a class, or clusters."""

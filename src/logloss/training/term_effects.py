@@ -47,7 +47,8 @@ class TermEffect:
         Knots of a shape, levels of a category, or, of a plain number, its least value, mean and greatest value in
         training; None for a missing value; shape (n_places,).
     effect, std_error : array of shape (n_places,)
-        Log-odds, and their standard errors: those of the posterior distribution given the precisions.
+        Log-odds, and their standard errors: those of the posterior distribution given the precisions; NaN with
+        clusters, whose rows depend on each other.
     weights : array of shape (n_places,)
         Weight of the training rows there, or of a sample of them; a row between two knots is shared. NaN for a plain
         number.

@@ -35,12 +35,17 @@ def effects(model: AdditiveModel) -> Drawing:
         return not_drawn("effects", title, "the model has no terms")
     drawn = terms[:MOST_PANELS]
     sentence = (
-        f"Effects of the terms on the log-odds of {printable(model.positive)} with 95% intervals, most important "
+        f"Effects of the terms on the log-odds of {printable(model.positive)}{_intervals(model.terms)}, most important "
         f"first; dotted: the average training row.{_reading(drawn)}"
     )
     if len(terms) > len(drawn):
         sentence += f" Shown are {len(drawn)} of {counted(len(terms), 'term')}."
     return _drawing("effects", title, sentence, drawn, common_scale(drawn), model.positive)
+
+
+def _intervals(terms: Sequence[TermEffect]) -> str:
+    """That intervals are drawn, where there are any."""
+    return " with 95% intervals" if any(np.isfinite(term.std_error).any() for term in terms) else ""
 
 
 def effect(model: AdditiveModel, column: str) -> Drawing:
@@ -60,8 +65,8 @@ def one_term(
     edf = f"{edf_text(term.effective_degrees_of_freedom)} effective degrees of freedom"
     known = "; ".join([kind_text(term), edf, *clauses, *([] if math.isnan(p) else [p_clause(p)])])
     sentence = (
-        f"Effect of {shown} on the log-odds{of} with 95% intervals; dotted: the average training row. {capital(known)}."
-        f"{_reading([term])}"
+        f"Effect of {shown} on the log-odds{of}{_intervals([term])}; dotted: the average training row. "
+        f"{capital(known)}.{_reading([term])}"
     )
     scale = _own_scale(term) if scale is None else scale
     reached = [row["effect"] for row in places_of(term)]

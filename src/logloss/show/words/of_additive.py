@@ -86,7 +86,8 @@ def p_of(term: TermEffect) -> float:
 def remarks_of(model: AdditiveModel) -> list[str]:
     """The lines below the table: log loss, certificate, notes."""
     bound = certified(model.certificate, "the minimum at the chosen precisions")
-    lines = [*loss_lines(model), f"optimum    {bound}; {counted(len(model.passes), 'pass', 'passes')}"]
+    cautions = [f"caution    {caution}" for caution in model.cautions]
+    lines = [*cautions, *loss_lines(model), f"optimum    {bound}; {counted(len(model.passes), 'pass', 'passes')}"]
     return [*lines, *map(note_line, model.notes)]
 
 
