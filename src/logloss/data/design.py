@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from logloss.data.checks.feature_values import checked_features, refuse_missing_in_matrix
+from logloss.data.pairs import Pair, PairTable, Side
 from logloss.data.rows import Array, Column, Roles, Rows
 from logloss.data.shapes import Shape
 from logloss.data.terms import OUTLYING, Category, Numbers, Term, codes_in
@@ -36,14 +37,16 @@ class Design:
     """The recipe: terms in the order of the table's columns.
 
     Coefficients lie in one vector: the intercept, all numbers, then all levels of each category, then those of each
-    shape; those of references stay 0 and `free` leaves them out. `fit_intercept`: whether there is an intercept;
-    without one its place in the vector stays 0, and the centre of all numbers is 0. `is_nameless`: whether each column
-    was one of an array, which had no names.
+    shape, then those of each pair; those of references stay 0 and `free` leaves them out. `fit_intercept`: whether
+    there is an intercept; without one its place in the vector stays 0, and the centre of all numbers is 0.
+    `is_nameless`: whether each column was one of an array, which had no names. `sides`: columns as the pairs see them.
     """
 
     terms: tuple[Term, ...]
     fit_intercept: bool = True
     is_nameless: bool = False
+    sides: tuple[Side, ...] = ()
+    pairs: tuple[Pair, ...] = ()
 
     @cached_property
     def numbers(self) -> tuple[Numbers, ...]:
@@ -77,13 +80,29 @@ class Design:
         return tuple(map(slice, stops[:-1].tolist(), stops[1:].tolist()))
 
     @cached_property
+    def tables(self) -> tuple[PairTable, ...]:
+        """Each pair with its sides."""
+        return tuple(PairTable(pair, *(self.sides[k] for k in pair.sides)) for pair in self.pairs)
+
+    @cached_property
+    def width_of_terms(self) -> int:
+        """The coefficients before those of the pairs."""
+        return 1 + self.n_dense + self.n_levels + sum(sum(term.parts) for term in self.shapes)
+
+    @cached_property
+    def pair_spans(self) -> tuple[slice, ...]:
+        """Where the coefficients of each pair lie."""
+        stops = np.cumsum([self.width_of_terms, *(len(pair.products) for pair in self.pairs)])
+        return tuple(map(slice, stops[:-1].tolist(), stops[1:].tolist()))
+
+    @cached_property
     def n_levels(self) -> int:
         """Of all categories."""
         return sum(len(term.levels) for term in self.categories)
 
     @cached_property
     def width(self) -> int:
-        return 1 + self.n_dense + self.n_levels + sum(sum(term.parts) for term in self.shapes)
+        return self.width_of_terms + sum(len(pair.products) for pair in self.pairs)
 
     @cached_property
     def free(self) -> Array:
@@ -105,7 +124,8 @@ class Design:
     def scale(self) -> Array:
         """What each coefficient of the vector is divided by, shape (width,): 1 but for numbers and shapes."""
         dense = self._of_numbers([term.scale for term in self.numbers], 1.0)
-        return np.concatenate([[1.0], dense, np.ones(self.n_levels), *(term.scale for term in self.shapes)])
+        others = *(term.scale for term in self.shapes), *(each.scale for each in self.tables)
+        return np.concatenate([[1.0], dense, np.ones(self.n_levels), *others])
 
     @cached_property
     def largest(self) -> Array:
@@ -297,7 +317,18 @@ class Design:
             codes.append(levels)
             if n_strange:
                 strange[term.column] = n_strange
-        return Coded(self, tuple(dense), tuple(codes), tuple(knots), strange)
+        beside = self._beside(columns, codes)
+        return Coded(self, tuple(dense), tuple(codes), tuple(knots), strange, beside)
+
+    def _beside(self, columns: Sequence[Column], codes: Sequence[Array]) -> tuple[tuple[Array, Array], ...]:
+        """Of each side, the place of each row and the share of the next one."""
+        if not self.sides:
+            return ()
+        levels = dict(zip([term.column for term in self.categories], codes, strict=True))
+        values = dict(zip(self.columns, columns, strict=True))
+        return tuple(
+            side.found(levels[side.column] if side.places else values[side.column].values) for side in self.sides
+        )
 
 
 def readable(values: Array) -> Array:
@@ -332,7 +363,7 @@ class Coded:
     """Some rows: numbers as they stand, and the level of each category; a strange level has the number after the last.
 
     between: of each shape, the lower knot of each row and the share of the upper one. strange: how many rows of each
-    category have a level that training did not see.
+    category have a level that training did not see. beside: of each side of pairs, as `between`.
     """
 
     design: Design
@@ -340,6 +371,7 @@ class Coded:
     codes: tuple[Array, ...]
     between: tuple[tuple[Array, Array], ...]
     strange: Mapping[str, int]
+    beside: tuple[tuple[Array, Array], ...] = ()
 
     @cached_property
     def _arrays(self) -> tuple[Array, ...]:
@@ -367,7 +399,7 @@ class Coded:
         is_size: whether coefficients are sizes, and so are the parts of shapes.
         """
         from logloss.onepass.kernels.by_group import add_levels
-        from logloss.onepass.kernels.hats import add_between
+        from logloss.onepass.kernels.hats import add_between, add_from_table
 
         logits = np.empty((stop - start, *coefficients.shape[1:]))
         logits[:] = coefficients[0]
@@ -382,6 +414,10 @@ class Coded:
             own = coefficients[span].reshape(span.stop - span.start, n_points)
             basis = np.abs(shape.basis) if is_size else shape.basis
             add_between(lower[start:stop], shares[start:stop], shape.with_end(basis @ own), wide)
+        beside = [(lower[start:stop], shares[start:stop]) for lower, shares in self.beside]
+        for span, each in zip(self.design.pair_spans, self.design.tables, strict=True):
+            a, b = each.pair.sides
+            add_from_table(*beside[a], *beside[b], each.table(coefficients[span], is_size=is_size), wide)
         return logits
 
     def logits(self, coefficients: Array, start: int, stop: int, piece: Array | None = None) -> Array:

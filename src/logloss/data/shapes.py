@@ -128,14 +128,22 @@ def weights_at(knots: Array, values: Array, weights: Array, *, lacks: bool) -> A
     return found[: len(knots) + lacks]
 
 
-def knots_of(values: Array, weights: Array, low: float, high: float, most: int = MOST_KNOTS) -> Array:
+def knots_of(
+    values: Array,
+    weights: Array,
+    low: float,
+    high: float,
+    most: int = MOST_KNOTS,
+    *,
+    most_distinct: int = MOST_DISTINCT,
+) -> Array:
     """Knots of a column of which some rows were drawn, ascending; low, high: of all rows.
 
     Where so few values occur, each of them; else quantiles of the rows, and quantiles of the distinct values: the first
     alone would leave none to the tail of a column that is mostly 0.
     """
     distinct, places = np.unique(values, return_inverse=True)
-    if len(distinct) > MOST_DISTINCT:
+    if len(distinct) > most_distinct:
         levels = (np.arange(most // 2) + 0.5) / (most // 2)
         mass = np.cumsum(np.bincount(places, weights))
         of_rows = distinct[np.searchsorted(mass, levels * mass[-1])]

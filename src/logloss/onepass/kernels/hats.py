@@ -119,3 +119,36 @@ def add_products(a, s, b, t, x, out):
         of_lower = (1.0 - share) * x[low, above] + share * x[low, above + 1]
         of_upper = (1.0 - share) * x[low + 1, above] + share * x[low + 1, above + 1]
         out[i] += (1.0 - s[i]) * of_lower + s[i] * of_upper
+
+
+@compiled
+def add_from_table(a, s, b, t, x, out):
+    """out_ij += the sum of x[·, ·, j] over the two places of each of two columns, by the products of their shares.
+
+    Cost: O(n_rows · n_points), n_points the last axis of x.
+    """
+    for i in range(a.shape[0]):
+        low, above = a[i], b[i]
+        upper, right = s[i], t[i]
+        lower, left = 1.0 - upper, 1.0 - right
+        first, second, third, fourth = lower * left, lower * right, upper * left, upper * right
+        for j in range(x.shape[2]):
+            of_lower = first * x[low, above, j] + second * x[low, above + 1, j]
+            out[i, j] += of_lower + (third * x[low + 1, above, j] + fourth * x[low + 1, above + 1, j])
+
+
+@compiled
+def table_sums(a, s, b, t, x, out):
+    """Sums of x_ij by the places of two columns, times the products of a row's shares there: the reverse of
+    `add_from_table`. Cost: O(n_rows · n_columns)."""
+    for i in range(a.shape[0]):
+        low, above = a[i], b[i]
+        upper, right = s[i], t[i]
+        lower, left = 1.0 - upper, 1.0 - right
+        first, second, third, fourth = lower * left, lower * right, upper * left, upper * right
+        for j in range(x.shape[1]):
+            value = x[i, j]
+            out[low, above, j] += first * value
+            out[low, above + 1, j] += second * value
+            out[low + 1, above, j] += third * value
+            out[low + 1, above + 1, j] += fourth * value

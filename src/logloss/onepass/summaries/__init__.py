@@ -32,6 +32,7 @@ from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
 from logloss.onepass.summaries.marginal import MarginalSummary
 from logloss.onepass.summaries.margins import Combinations, DependenceSummary, MarginSummary, Plane
+from logloss.onepass.summaries.products import HessianProducts, Vectors
 from logloss.onepass.summaries.ranges import Range
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
@@ -58,6 +59,7 @@ __all__ = [
     "FoldRule",
     "GroupedSummary",
     "HeldOutSummary",
+    "HessianProducts",
     "InformationSummary",
     "LeftOutSummary",
     "Leverages",
@@ -83,4 +85,5 @@ __all__ = [
     "mass_of",
     "pairs_of",
     "requests_of",
+    "Vectors",
 ]

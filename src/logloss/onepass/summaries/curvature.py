@@ -16,6 +16,7 @@ from logloss.onepass.kernels import by_group, dense_rows, exact
 from logloss.onepass.kernels.vectors import BLOCK
 from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, mass_of, pieces, times_of
 from logloss.onepass.summaries.hessian import Hessian, most_levels
+from logloss.onepass.summaries.pair_sums import PairSums
 from logloss.onepass.summaries.shape_sums import ShapeSums, add_leverages, add_reached, spread_shapes
 from logloss.text import count, significant
 
@@ -71,8 +72,9 @@ class CurvatureSummary(BlockwiseSummary):
     times feature, and of curvatures times feature times the sizes of all that a logit is the sum of. largest: for each
     coefficient, the largest size of its feature among rows that are not predicted so surely and rightly that residual
     and curvature are 0. alone: where leverages are asked for, the directions that one row alone determines, shape
-    (n_directions, width): the information on them is 1, and all other rows lie across. n_blocks: how many were summed,
-    each from 0; most_additions: of a sum in one of them.
+    (n_directions, width): the information on them is 1, and all other rows lie across. of_pairs: the summed curvatures
+    by the places of each pair, each of shape (n_places + 1, n_places + 1). n_blocks: how many were summed, each from 0;
+    most_additions: of a sum in one of them.
     """
 
     point: Point
@@ -85,6 +87,7 @@ class CurvatureSummary(BlockwiseSummary):
     sizes: Any = None
     largest: Any = None
     alone: Any = None
+    of_pairs: tuple[Any, ...] = ()
     # Of how rows were summed, not of the rows.
     n_blocks: int = field(default=0, compare=False)
     most_additions: int = field(default=0, compare=False)
@@ -98,7 +101,8 @@ class CurvatureSummary(BlockwiseSummary):
         width = point.design.width
         hessian = Hessian.zeros(point.design) if point.wants_hessian else None
         sizes, largest = np.zeros((2, width)), np.ones(width)
-        sums = np.zeros(width), np.zeros(width), hessian, sizes, largest, np.zeros((0, width))
+        of_pairs = PairSums(point.design).curvatures
+        sums = np.zeros(width), np.zeros(width), hessian, sizes, largest, np.zeros((0, width)), of_pairs
         return cls(point, 0, 0, frozenset(), *sums)
 
     def workspace(self) -> Workspace:
@@ -180,6 +184,7 @@ class _CurvatureWorkspace:
             if point.wants_hessian
         }
         self.shapes = ShapeSums(self.design, wants_hessian=point.wants_hessian)
+        self.pairs = PairSums(self.design)
         self.limbs = exact.new_limbs(1)
         self.n_rows = self.n_blocks = self.most_additions = 0
         # Of numbers before they are scaled.
@@ -225,6 +230,8 @@ class _CurvatureWorkspace:
             self.add_levels(coded, of_rows)
         if coded.between:
             self.shapes.add(coded, of_rows)
+        if coded.beside:
+            self.pairs.add(coded, of_rows)
 
     def change_curvatures(self, coded: Coded, block: Block, of_rows: Array) -> None:
         """Put in place of curvatures what the point asks for."""
@@ -280,6 +287,8 @@ class _CurvatureWorkspace:
         scale = self.design.scale
         for span, sums in zip(self.design.shape_spans, self.shapes.of_coefficients(), strict=True):
             self.sums[:, span] = sums
+        for span, sums in zip(self.design.pair_spans, self.pairs.of_coefficients(), strict=True):
+            self.sums[:, span] = sums
         gradient, curvature, *sizes = self.sums / scale
         total = exact.as_integer(self.limbs[0])
         hessian = self.hessian(curvature) if self.point.wants_hessian else None
@@ -298,6 +307,7 @@ class _CurvatureWorkspace:
             np.array(sizes),
             largest,
             np.vstack((*self.alone, np.zeros((0, self.design.width)))),
+            self.pairs.curvatures,
             self.n_blocks,
             self.most_additions,
         )

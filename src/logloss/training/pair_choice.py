@@ -1,0 +1,99 @@
+"""Which pairs of columns an additive model gets: those that are named, or all that the data speak for.
+
+One pass over the rows sums residuals and curvatures of all pairs on coarse tables. A pair is kept where the marginal
+likelihood of the quadratic approximation is larger with it than without, at the precision that is best for it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
+from itertools import combinations
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from logloss.data.binding import no_feature
+from logloss.data.block import Block
+from logloss.data.design import Design
+from logloss.data.pairs import Side, pair_of, side_of
+from logloss.data.rows import Array
+from logloss.data.terms import Category, Numbers, codes_in
+from logloss.errors import DataError
+from logloss.text import printable, value_text
+from logloss.training.problem import Problem
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import CurvatureSummary
+
+# Columns of which all pairs are looked at, those of the largest effects first, and pairs that are kept at most.
+MOST_COLUMNS, MOST_PAIRS = 100, 500
+# Precisions that are tried, per row of unit weight.
+PRECISIONS = np.geomspace(0.3, 3e4, 24)
+
+
+@dataclass(frozen=True, slots=True)
+class Candidates:
+    """Pairs beside the terms of a problem, and the precision that each begins with, shape (n_pairs,)."""
+
+    problem: Problem
+    precisions: Array
+
+
+def with_sides(design: Design, rows: Sequence[Block]) -> Design:
+    """A design with a side for each term that is a curve or a category; rows: drawn ones."""
+    from logloss.onepass.summaries import mass_of
+
+    weights = np.concatenate([mass_of(each) for each in rows])
+    sides: list[Side] = []
+    for j, term in enumerate(design.terms):
+        if isinstance(term, Numbers):
+            continue
+        own = [each.features[j] for each in rows]
+        is_levels = isinstance(term, Category)
+        values = [codes_in(term, each)[0] if is_levels else each.values.astype(np.float64) for each in own]
+        sides.append(side_of(term, np.concatenate(values), weights))
+    return replace(design, sides=tuple(sides))
+
+
+def screened(problem: Problem, at: Array, unit: float, n_most: int = MOST_PAIRS) -> tuple[Design, Array]:
+    """(The design with the pairs that the data speak for, best first, the precision of each). One pass."""
+    design = problem.design
+    usable = [k for k, side in enumerate(design.sides) if len(side.variances)][:MOST_COLUMNS]
+    found = replace(design, pairs=tuple(pair_of(design.sides, i, j) for i, j in combinations(usable, 2)))
+    evidence, precisions = _evidence(problem, found, at, unit)
+    best = [k for k in np.argsort(-evidence, kind="stable").tolist() if evidence[k] > 0][:n_most]
+    return replace(design, pairs=tuple(found.pairs[k] for k in best)), precisions[best]
+
+
+def named(problem: Problem, at: Array, names: Iterable[tuple[str, str]], unit: float) -> tuple[Design, Array]:
+    """(The design with the pairs that are named, the precision of each to begin with). One pass."""
+    design = problem.design
+    places = {side.column: k for k, side in enumerate(design.sides)}
+    design = replace(design, pairs=tuple(pair_of(design.sides, places[a], places[b]) for a, b in names))
+    return design, _evidence(problem, design, at, unit)[1]
+
+
+def _evidence(problem: Problem, design: Design, at: Array, unit: float) -> tuple[Array, Array]:
+    """(By how many nats each pair raises the marginal likelihood, the precision at which it does)."""
+    beside = replace(problem, design=design, free=design.free, precisions=None)
+    sums = beside.curvature(np.concatenate([at, np.zeros(design.width - len(at))]), wants_hessian=False)
+    found = np.array([_evidence_of(each, unit) for each in _quadratics(sums)]).reshape(-1, 2)
+    return found[:, 0], found[:, 1]
+
+
+def _quadratics(sums: CurvatureSummary) -> Iterable[tuple[Array, Array]]:
+    """The gradient and the Hessian of each pair by itself, in the user's coordinates."""
+    design = sums.point.design
+    for span, each, weights in zip(design.pair_spans, design.tables, sums.of_pairs, strict=True):
+        yield sums.gradient[span] * each.scale, each.gram(weights)
+
+
+def _evidence_of(quadratic: tuple[Array, Array], unit: float) -> tuple[float, float]:
+    gradient, hessian = quadratic
+    values, vectors = np.linalg.eigh(hessian / unit)
+    values = np.maximum(values, 0.0)[:, None]
+    squares = (vectors.T @ gradient / unit)[:, None] ** 2
+    gains = 0.5 * (squares / (values + PRECISIONS) - np.log1p(values / PRECISIONS)).sum(axis=0)
+    best = int(np.argmax(gains))
+    return float(gains[best]), float(PRECISIONS[best])
