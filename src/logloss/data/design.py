@@ -251,35 +251,14 @@ class Design:
         return tuple(n for t in self.terms for n in (t.names if isinstance(t, Numbers) else (t.column,)))
 
     def contributions(self, coded: Coded, coefficients: Array, n_rows: int) -> list[dict[str, float]]:
-        """Contribution of each column to the logit of each row, relative to the average row."""
+        """Contribution of each column and pair to the logit of each row, relative to the average row."""
         if "intercept" in self.read:
             raise DataError(
                 'a column is called "intercept", as is what the average row has. Rename it to tell them apart.'
             )
-        usual = float(coefficients[0])
-        own: dict[str, Array] = {}
-        at = 1
-        for term, values in zip(self.numbers, coded.dense, strict=True):
-            width = len(term.names)
-            means = term.centre if term.means is None else term.means
-            usual += float((means - term.centre) @ coefficients[at : at + width])
-            own_coefficients = coefficients[at : at + width]
-            added = (values.reshape(n_rows, width).astype(np.float64) - means) * own_coefficients
-            # What lacks is at the centre, which need not be the mean.
-            of_centre = (term.centre - means) * own_coefficients
-            at += width
-            for j in np.flatnonzero(term.lacks):
-                added[np.isnan(added[:, j]), j] = of_centre[j] + coefficients[at]
-                at += 1
-            own |= dict(zip(term.names, added.T, strict=True))
-        for span, category, codes in zip(self.spans, self.categories, coded.codes, strict=True):
-            levels = coefficients[span]
-            average = float(np.average(levels, weights=category.weights))
-            own[category.column] = np.append(levels, average)[codes] - average
-            usual += average
-        for span, shape, (lower, shares) in zip(self.shape_spans, self.shapes, coded.between, strict=True):
-            own[shape.column] = shape.at(shape.basis @ coefficients[span], lower, shares)
-        return [{"intercept": usual} | {name: float(own[name][row]) for name in self.read} for row in range(n_rows)]
+        usual, own = coded.contributions(coefficients)
+        names = *self.read, *(each.name for each in self.tables)
+        return [{"intercept": usual} | {name: float(own[name][row]) for name in names} for row in range(n_rows)]
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -419,6 +398,43 @@ class Coded:
             a, b = each.pair.sides
             add_from_table(*beside[a], *beside[b], each.table(coefficients[span], is_size=is_size), wide)
         return logits
+
+    def contributions(self, coefficients: Array) -> tuple[float, dict[str, Array]]:
+        """(The log-odds of the average row, by how much each column and pair changes those of each row).
+
+        Coefficients as of `logits`; each change of shape (n_rows,). Cost of a row: O(number of columns and pairs).
+        """
+        from logloss.onepass.kernels.hats import add_from_table
+
+        design, at = self.design, 1
+        usual = float(coefficients[0])
+        own: dict[str, Array] = {}
+        for term, values in zip(design.numbers, self.dense, strict=True):
+            width = len(term.names)
+            means = term.centre if term.means is None else term.means
+            own_coefficients = coefficients[at : at + width]
+            usual += float((means - term.centre) @ own_coefficients)
+            added = (values.reshape(len(values), width).astype(np.float64) - means) * own_coefficients
+            # What lacks is at the centre, which need not be the mean.
+            of_centre = (term.centre - means) * own_coefficients
+            at += width
+            for j in np.flatnonzero(term.lacks):
+                added[np.isnan(added[:, j]), j] = of_centre[j] + coefficients[at]
+                at += 1
+            own |= dict(zip(term.names, added.T, strict=True))
+        for span, category, codes in zip(design.spans, design.categories, self.codes, strict=True):
+            levels = coefficients[span]
+            average = float(np.average(levels, weights=category.weights))
+            own[category.column] = np.append(levels, average)[codes] - average
+            usual += average
+        for span, shape, (lower, shares) in zip(design.shape_spans, design.shapes, self.between, strict=True):
+            own[shape.column] = shape.at(shape.basis @ coefficients[span], lower, shares)
+        for span, each in zip(design.pair_spans, design.tables, strict=True):
+            a, b = each.pair.sides
+            of_rows = np.zeros((len(self.beside[a][0]), 1))
+            add_from_table(*self.beside[a], *self.beside[b], each.table(coefficients[span]), of_rows)
+            own[each.name] = of_rows[:, 0]
+        return usual, own
 
     def logits(self, coefficients: Array, start: int, stop: int, piece: Array | None = None) -> Array:
         """Log-odds of some rows, on numbers less their centre; coefficients of shape (width,) or (width, n_points)."""

@@ -82,17 +82,31 @@ class PairTable:
         """The two columns."""
         return self.a.column, self.b.column
 
+    @property
+    def name(self) -> str:
+        """Both columns: `age × hours`."""
+        return " × ".join(self.columns)
+
     @cached_property
     def _places(self) -> tuple[Array, Array]:
         own = np.array(self.pair.products, np.intp).reshape(-1, 2)
         return own[:, 0], own[:, 1]
 
     @cached_property
+    def _bases(self) -> tuple[Array, Array]:
+        return self.a.with_end, self.b.with_end
+
+    @cached_property
+    def _sizes(self) -> tuple[Array, Array]:
+        a, b = self._bases
+        return np.abs(a), np.abs(b)
+
+    @cached_property
     def scale(self) -> Array:
         """The largest size of each product, shape (n_products,)."""
         first, second = self._places
-        largest = [np.abs(side.basis).max(axis=0) for side in (self.a, self.b)]
-        found: Array = largest[0][first] * largest[1][second]
+        of_a, of_b = (own.max(axis=0) for own in self._sizes)
+        found: Array = of_a[first] * of_b[second]
         return found
 
     def table(self, values: Array, *, is_size: bool = False) -> Array:
@@ -100,24 +114,17 @@ class PairTable:
 
         is_size: whether coefficients are sizes, and so are the products.
         """
-        first, second = self._places
-        left, right = self.a.with_end, self.b.with_end
-        if is_size:
-            left, right = np.abs(left), np.abs(right)
-        wide = values.reshape(len(first), -1)
-        whole = np.zeros((left.shape[1], right.shape[1], wide.shape[1]))
-        whole[first, second] = wide
-        found: Array = np.einsum("ai,ijp,bj->abp", left, whole, right, optimize=True)
-        return np.ascontiguousarray(found)
+        of_a, of_b = self._sizes if is_size else self._bases
+        wide = values.reshape(len(values), -1)
+        whole = np.zeros((wide.shape[1], of_a.shape[1], of_b.shape[1]))
+        whole[:, *self._places] = wide.T
+        return np.ascontiguousarray((of_a @ whole @ of_b.T).transpose(1, 2, 0))
 
     def sums(self, of_places: Array, *, is_size: bool = False) -> Array:
-        """Sums over rows of each product, from those by place, (n_places + 1, n_places + 1, n_points)."""
-        first, second = self._places
-        left, right = self.a.with_end, self.b.with_end
-        if is_size:
-            left, right = np.abs(left), np.abs(right)
-        whole = np.einsum("ai,abp,bj->ijp", left, of_places, right, optimize=True)
-        found: Array = whole[first, second]
+        """Sums over rows of each product, (n_products, n_points), from those by place, of the shape of `table`."""
+        of_a, of_b = self._sizes if is_size else self._bases
+        whole = of_a.T @ of_places.transpose(2, 0, 1) @ of_b
+        found: Array = whole[:, *self._places].T
         return found
 
     def gram(self, weights: Array) -> Array:

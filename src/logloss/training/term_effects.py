@@ -10,6 +10,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -23,7 +24,6 @@ from logloss.data.rows import Array
 from logloss.data.shapes import Shape
 from logloss.data.terms import Category, Numbers, Term
 from logloss.data.values import Value
-from logloss.training.factor import Factor
 from logloss.training.problem import Problem
 
 if TYPE_CHECKING:
@@ -147,24 +147,34 @@ class TermEffect:
         return html
 
 
-def effects_of(problem: Problem, at: Array, factor: Factor, unit: float) -> tuple[TermEffect, ...]:
-    """The effects of all terms at the optimum; factor: of the Hessian of the penalised objective there. One pass.
+def effects_of(
+    problem: Problem, at: Array, covariance: Array, losses: Mapping[str, float], unit: float
+) -> tuple[TermEffect, ...]:
+    """The effects of all terms at the optimum.
 
-    unit: the weight that counts as one row in standard errors and precisions.
+    covariance: of the coefficients of the terms in the solver's coordinates, shape (width, width). losses: without each
+    column, in nats, summed. unit: the weight that counts as one row in standard errors and precisions.
     """
     design = problem.design
-    scale = design.scale[problem.free]
-    covariance = np.zeros((design.width, design.width))
-    covariance[np.ix_(problem.free, problem.free)] = unit * factor.inverse / scale / scale[:, None]
-    terms = _terms_of(design)
-    moves = np.array([_without(design, at, *each) for each in terms])
-    _, losses = problem.losses(at, np.vstack([np.zeros((1, design.width)), moves]), np.zeros(1))
+    scale = design.scale[: len(covariance)]
+    covariance = unit * covariance / scale / scale[:, None]
     penalty = problem.penalty * design.scale**2 / unit
     values = at / design.scale
     return tuple(
-        _effect(design, *each, values, covariance, penalty, loss / problem.sum_weight)
-        for each, loss in zip(terms, losses[1:].tolist(), strict=True)
+        _effect(design, *each, values, covariance, penalty, losses[_name_of(*each)] / problem.sum_weight)
+        for each in _terms_of(design)
     )
+
+
+def losses_without(problem: Problem, at: Array) -> dict[str, float]:
+    """The summed loss where all rows have the average of a column, or of a pair, in place of it, by name. One pass."""
+    from logloss.onepass.summaries import Point, WithoutSummary
+
+    return problem.summarised(WithoutSummary.empty(Point(at, problem.design))).losses
+
+
+def _name_of(term: Term, j: int, span: slice) -> str:
+    return term.names[j] if isinstance(term, Numbers) else term.column
 
 
 def bases_of(design: Design, values: Array) -> list[tuple[Array, Array]]:
@@ -183,22 +193,6 @@ def _terms_of(design: Design) -> list[tuple[Term, int, slice]]:
         for term, span in zip(design.terms, design.spans_of_terms, strict=True)
         for j in (range(len(term.names)) if isinstance(term, Numbers) else (0,))
     ]
-
-
-def _without(design: Design, at: Array, term: Term, j: int, span: slice) -> Array:
-    """The move that takes a term out: all rows get its average."""
-    move = np.zeros(design.width)
-    if isinstance(term, Numbers):
-        place = span.start + j
-        own = [place, *_place_of_missing(design, place)]
-        move[own] = -at[own]
-        if term.means is not None:
-            move[0] = float((term.means - term.centre)[j]) * at[place] / design.scale[place]
-        return move
-    move[span] = -at[span]
-    if isinstance(term, Category):
-        move[0] = float(np.average(at[span], weights=term.weights))
-    return move
 
 
 def _place_of_missing(design: Design, place: int) -> list[int]:

@@ -22,6 +22,7 @@ from logloss.onepass.summaries.cluster_scores import ClusterSummary
 from logloss.onepass.summaries.comparison import ComparisonSummary, pairs_of
 from logloss.onepass.summaries.contract import Summary, Workspace, forecast_of, mass_of
 from logloss.onepass.summaries.curvature import CurvatureSummary, Leverages, Point
+from logloss.onepass.summaries.directions import Along, AlongInverse, Directions, DirectionSummary
 from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed
 from logloss.onepass.summaries.fold_rows import FoldKeySummary, FoldRule
 from logloss.onepass.summaries.grouped import GroupedSummary
@@ -32,17 +33,19 @@ from logloss.onepass.summaries.leftout import LeftOutSummary
 from logloss.onepass.summaries.loss import LossSum, LossSummary
 from logloss.onepass.summaries.marginal import MarginalSummary
 from logloss.onepass.summaries.margins import Combinations, DependenceSummary, MarginSummary, Plane
-from logloss.onepass.summaries.products import HessianProducts, Vectors
 from logloss.onepass.summaries.ranges import Range
 from logloss.onepass.summaries.sample import ALL, SampleSummary
 from logloss.onepass.summaries.scores import ScoreSummary
 from logloss.onepass.summaries.several_points import PointsSummary
 from logloss.onepass.summaries.sides import ExactPlane, SideSummary
 from logloss.onepass.summaries.trial_points import Trials, TrialSummary
+from logloss.onepass.summaries.without import WithoutSummary
 
 __all__ = [
     "ALL",
     "ALL_ROWS",
+    "Along",
+    "AlongInverse",
     "ClassSummary",
     "ClusterSummary",
     "ColumnSummary",
@@ -52,6 +55,8 @@ __all__ = [
     "LargeLoss",
     "CurvatureSummary",
     "DependenceSummary",
+    "DirectionSummary",
+    "Directions",
     "ExactPlane",
     "Face",
     "FoldKeySummary",
@@ -59,7 +64,6 @@ __all__ = [
     "FoldRule",
     "GroupedSummary",
     "HeldOutSummary",
-    "HessianProducts",
     "InformationSummary",
     "LeftOutSummary",
     "Leverages",
@@ -80,10 +84,10 @@ __all__ = [
     "Summary",
     "TrialSummary",
     "Trials",
+    "WithoutSummary",
     "Workspace",
     "forecast_of",
     "mass_of",
     "pairs_of",
     "requests_of",
-    "Vectors",
 ]

@@ -16,7 +16,7 @@ from logloss.data.rows import Array
 
 def most_levels(design: Design) -> slice:
     """Where the coefficients of the category with the most levels lie; an empty slice where there is no category."""
-    none = slice(design.width, design.width)
+    none = slice(design.width_of_terms, design.width_of_terms)
     return max(design.spans, key=lambda span: span.stop - span.start, default=none)
 
 
@@ -40,10 +40,10 @@ class Hessian:
 
     @classmethod
     def zeros(cls, design: Design) -> Hessian:
-        """Of no rows."""
+        """Of no rows, and of the coefficients of the terms: those of pairs are too many."""
         span = most_levels(design)
         n_levels = span.stop - span.start
-        n_others = design.width - n_levels
+        n_others = design.width_of_terms - n_levels
         return cls(span.start, np.zeros(n_levels), np.zeros((n_levels, n_others)), np.zeros((n_others, n_others)))
 
     def __len__(self) -> int:

@@ -13,6 +13,7 @@ from logloss.data.rows import Array, Place
 from logloss.onepass.kernels import exact, losses
 from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, times_of
 from logloss.onepass.summaries.curvature import ALONE, Point, leverages, residuals_of
+from logloss.onepass.summaries.directions import AlongInverse
 from logloss.text import count, significant
 
 # A row whose weight in its own prediction is less than this share of what it would have to be to hold back a separation
@@ -34,12 +35,12 @@ class Suspect:
 class LeftOutSummary(BlockwiseSummary):
     """The loss of each row under the fit, and under the fit to all others (exact sums of one Newton step each).
 
-    inverse: of the Hessian at the point, 0 for coefficients that are not free. suspects: rows without which the others
+    inverse: of the Hessian at the point, 0 for coefficients that are not free; or along directions. suspects: rows without which the others
     may be separated, worst first.
     """
 
     point: Point
-    inverse: Array = field(compare=False)
+    inverse: Array | AlongInverse = field(compare=False)
     n_rows: int = 0
     sum_mass: float = 0.0
     sum_with: int = 0
@@ -67,7 +68,10 @@ class LeftOutSummary(BlockwiseSummary):
             labels = block.y_true[start:stop]
             # A row that stands for several is left out once.
             pull, curve = (residuals, curvatures) if counts is None else (residuals / counts, curvatures / counts)
-            leverage = leverages(coded, start, stop, piece, inverse)
+            if isinstance(inverse, AlongInverse):
+                leverage = inverse.leverages(coded, start, stop)
+            else:
+                leverage = leverages(coded, start, stop, piece, inverse)
             left = 1.0 - curve * leverage
             is_alone = left <= ALONE
             n_alone += int(np.count_nonzero(is_alone))
