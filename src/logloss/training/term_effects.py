@@ -10,7 +10,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +59,8 @@ class TermEffect:
         How many coefficients its penalty leaves it.
     loss_without : float
         In-sample log loss, in nats per row, where all rows have its average in place of it.
+    constraint : {"", "increasing", "decreasing"}
+        What it must be by `monotonic_cst`, wherever that is flat.
     """
 
     column: str
@@ -69,6 +72,7 @@ class TermEffect:
     precisions: tuple[float, ...]
     effective_degrees_of_freedom: float
     loss_without: float
+    constraint: str = ""
 
     @property
     def low(self) -> Array:
@@ -176,6 +180,12 @@ def bases_of(design: Design, values: Array) -> list[tuple[Array, Array]]:
     return found
 
 
+def with_values(terms: Sequence[TermEffect], design: Design, values: Array) -> tuple[TermEffect, ...]:
+    """The same terms, their effects those of a design and its coefficients in the user's units."""
+    bases = bases_of(design, values)
+    return tuple(replace(term, effect=basis @ own) for term, (basis, own) in zip(terms, bases, strict=True))
+
+
 def _terms_of(design: Design) -> list[tuple[Term, int, slice]]:
     """A term, the number of a column in it, and where its coefficients lie, for each effect."""
     return [
@@ -248,6 +258,7 @@ def _effect(
         tuple(float(part[0]) for part in parts if len(part)),
         float(np.count_nonzero(np.diag(variances)) - penalty[own] @ np.diag(variances)),
         loss_without if math.isfinite(loss_without) else math.inf,
+        term.constraint if isinstance(term, Shape) else "",
     )
 
 
