@@ -123,8 +123,8 @@ class ShapeChoice:
         """Refuse a shape of levels, and a reference of those that are pooled."""
         if name in self.constraints:
             raise DataError(
-                f'`monotonic_cst` must name columns of numbers; "{printable(name)}" is a category, whose levels have no '
-                "order. Leave it out, or pass the numbers that its levels stand for."
+                f'`monotonic_cst` must name columns of numbers; "{printable(name)}" is a category. Leave it '
+                "out, or pass the numbers that its levels stand for."
             )
         if name in self.kinds:
             raise DataError(
@@ -165,9 +165,7 @@ def knots_of(values: Array, weights: Array, low: float, high: float, most: int =
     return np.union1d(distinct, [low, high])
 
 
-def shape_of(
-    column: str, kind: str, knots: Array, weights: Array, *, lacks: bool, constraint: str = ""
-) -> Shape:
+def shape_of(column: str, kind: str, knots: Array, weights: Array, *, lacks: bool, constraint: str = "") -> Shape:
     """The term of a column. weights: of the rows at each knot, and at nothing where it `lacks`, shape (n_places,)."""
     of_knots = weights[: len(knots)]
     curves: list[Array] = []

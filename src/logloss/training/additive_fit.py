@@ -89,7 +89,7 @@ def constraints_of(given: object, choice: ShapeChoice | None, features: Sequence
                 'of `monotonic_cst`, or make it "smooth".'
             )
         if value or name not in features:
-            found[name] = INCREASING if value > 0 else DECREASING
+            found[name] = INCREASING if float(value) > 0 else DECREASING
     return found
 
 

@@ -338,8 +338,9 @@ def bound_at(
 
     moved: from where the Hessian was formed; None where it is of a sample, which proves nothing. pull: the gradient of
     a linear function of the coefficients that is subtracted from the objective, and the sizes of what its entries are
-    sums of, times their number: the bound is then that of the difference, and no more than the objective. With a Hessian of
-    single precision the bound is provisional: good enough to end the passes, and proved again once they have ended.
+    sums of, times their number: the bound is then that of the difference, and no more than the objective. With a
+    Hessian of single precision the bound is provisional: good enough to end the passes, and proved again once they have
+    ended.
     """
     from logloss.onepass.kernels.certified import bound_of
 
