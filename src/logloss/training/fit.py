@@ -123,7 +123,7 @@ def fit(
         average of the column the more, the fewer rows it has and the less levels differ. Columns of numbers among them
         are codes. If left out with `shapes`, all categories. A level that training did not see has the average effect.
         Without `shapes` numbers and the other categories have coefficients without a penalty.
-    monotonic_cst : dict of name to {{1, -1, 0}}, or list of these, one for each column, optional
+    monotonic_cst : dict of name to {1, -1, 0}, or list of these, one for each column, optional
         With `shapes`: columns whose contribution must not decrease (1) or not increase (-1) anywhere; 0: no constraint.
         They are "smooth" or "linear". The precisions are those that are chosen without constraints, and the certificate
         is about the minimum under them. docs/shapes.md.
