@@ -10,8 +10,8 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -24,6 +24,7 @@ from logloss.data.rows import Array
 from logloss.data.shapes import Shape
 from logloss.data.terms import Category, Numbers, Term
 from logloss.data.values import Value
+from logloss.training.factor import Factor
 from logloss.training.problem import Problem
 
 if TYPE_CHECKING:
@@ -58,6 +59,8 @@ class TermEffect:
         How many coefficients its penalty leaves it.
     loss_without : float
         In-sample log loss, in nats per row, where all rows have its average in place of it.
+    constraint : {"", "increasing", "decreasing"}
+        What it must be by `monotonic_cst`, wherever that is flat.
     """
 
     column: str
@@ -69,6 +72,7 @@ class TermEffect:
     precisions: tuple[float, ...]
     effective_degrees_of_freedom: float
     loss_without: float
+    constraint: str = ""
 
     @property
     def low(self) -> Array:
@@ -147,21 +151,48 @@ class TermEffect:
         return html
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class TermInformation:
+    """What is known of the coefficients of the terms, in the solver's coordinates.
+
+    covariance: shape (width, width), of each term at least. freedom: the effective degrees of freedom of each
+    coefficient, shape (width,).
+    """
+
+    covariance: Array
+    freedom: Array
+
+    @classmethod
+    def of(cls, problem: Problem, factor: Factor) -> TermInformation:
+        """From the Hessian of the penalised objective.
+
+        Where monotone curves are flat the factor is that of the moves that leave them so: degrees of freedom are
+        counted among these, and standard errors are those of a curve that is free to bend.
+        """
+        width, free = problem.design.width, problem.free
+        inverse, freedom, covariance = factor.inverse, np.zeros(width), np.zeros((width, width))
+        freedom[free] = np.einsum("ij,ji->i", inverse, factor.matrix) - problem.penalty[free] * np.diag(inverse)
+        if factor.outer is not None:
+            inverse = Factor(factor.hessian).inverse
+        covariance[np.ix_(free, free)] = inverse
+        return cls(covariance, freedom)
+
+
 def effects_of(
-    problem: Problem, at: Array, covariance: Array, losses: Mapping[str, float], unit: float
+    problem: Problem, at: Array, known: TermInformation, losses: Mapping[str, float], unit: float
 ) -> tuple[TermEffect, ...]:
     """The effects of all terms at the optimum.
 
-    covariance: of the coefficients of the terms in the solver's coordinates, shape (width, width). losses: without each
-    column, in nats, summed. unit: the weight that counts as one row in standard errors and precisions.
+    losses: without each column, in nats, summed. unit: the weight that counts as one row in standard errors and
+    precisions.
     """
     design = problem.design
-    scale = design.scale[: len(covariance)]
-    covariance = unit * covariance / scale / scale[:, None]
+    scale = design.scale[: len(known.covariance)]
+    covariance = unit * known.covariance / scale / scale[:, None]
     penalty = problem.penalty * design.scale**2 / unit
     values = at / design.scale
     return tuple(
-        _effect(design, *each, values, covariance, penalty, losses[_name_of(*each)] / problem.sum_weight)
+        _effect(design, *each, values, covariance, penalty, known.freedom, losses[_name_of(*each)] / problem.sum_weight)
         for each in _terms_of(design)
     )
 
@@ -184,6 +215,12 @@ def bases_of(design: Design, values: Array) -> list[tuple[Array, Array]]:
         _, _, _, own, basis, _ = _spelled_out(design, *each)
         found.append((basis, values[own]))
     return found
+
+
+def with_values(terms: Sequence[TermEffect], design: Design, values: Array) -> tuple[TermEffect, ...]:
+    """The same terms, their effects those of a design and its coefficients in the user's units."""
+    bases = bases_of(design, values)
+    return tuple(replace(term, effect=basis @ own) for term, (basis, own) in zip(terms, bases, strict=True))
 
 
 def _terms_of(design: Design) -> list[tuple[Term, int, slice]]:
@@ -226,9 +263,10 @@ def _effect(
     values: Array,
     covariance: Array,
     penalty: Array,
+    degrees: Array,
     loss_without: float,
 ) -> TermEffect:
-    """One term. values, covariance, penalty: of the coefficients in the user's units."""
+    """One term. values, covariance, penalty: of the coefficients in the user's units; degrees: of freedom of each."""
     column, kind, at, own, basis, weights = _spelled_out(design, term, j, span)
     variances = covariance[np.ix_(own, own)]
     parts = np.split(penalty[own], np.cumsum(term.parts)[:-1]) if isinstance(term, Shape) else [penalty[own]]
@@ -240,8 +278,9 @@ def _effect(
         np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", basis, variances, basis, optimize=True), 0.0)),
         weights,
         tuple(float(part[0]) for part in parts if len(part)),
-        float(np.count_nonzero(np.diag(variances)) - penalty[own] @ np.diag(variances)),
+        float(degrees[own].sum()),
         loss_without if math.isfinite(loss_without) else math.inf,
+        term.constraint if isinstance(term, Shape) else "",
     )
 
 
