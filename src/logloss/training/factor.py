@@ -137,10 +137,11 @@ class Factor:
         return chosen if self.outer is None else self.outer @ chosen
 
     def solve(self, right: Array) -> Array:
-        """The (shortest) solution."""
-        right = (right if self.outer is None else self.outer.T @ right) / self.size
+        """The (shortest) solution; right: of shape (n,) or (n, n_systems)."""
+        size = self.size if right.ndim == 1 else self.size[:, None]
+        right = (right if self.outer is None else self.outer.T @ right) / size
         solution = self._solved(right - self.dual @ (self.kernel.T @ right))
-        solution = (solution - self.kernel @ (self.dual.T @ solution)) / self.size
+        solution = (solution - self.kernel @ (self.dual.T @ solution)) / size
         return solution if self.outer is None else self.outer @ solution
 
     def _solved(self, right: Array) -> Array:
@@ -179,6 +180,17 @@ class Factor:
         # The inverse of a triangle; the wrapper around it takes longer than ten rows do.
         half: Array = patiently(lambda: lapack.dtrtri(self.root, lower=1)[0], size=len(self.root))
         return half
+
+    @cached_property
+    def inverse_of_complement(self) -> Array:
+        """The (pseudo-)inverse of the Schur complement of the matrix that is scaled to ones on its diagonal."""
+        if self.root is None:
+            return (self.vectors / self.values) @ self.vectors.T
+        from scipy.linalg import lapack
+
+        lower = lapack.dpotri(self.root, lower=1)[0]
+        inverse: Array = np.tril(lower) + np.tril(lower, -1).T
+        return inverse
 
     @cached_property
     def half(self) -> Array:
@@ -256,6 +268,11 @@ def _span(vectors: Array) -> Array:
 def _lower_root(matrix: Array) -> Array:
     """The lower Cholesky factor, as LAPACK lays it out; LinAlgError where the matrix is not positive definite."""
     return np.asfortranarray(patiently(lambda: np.linalg.cholesky(matrix), size=len(matrix)))
+
+
+def weighted_square(matrix: Any, weights: Array) -> Array:
+    """matrixᵀ · diag(weights) · matrix, of a matrix as of `thinned`."""
+    return _dense((matrix.T * weights) @ matrix)
 
 
 def thinned(matrix: Array) -> Any:

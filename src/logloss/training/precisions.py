@@ -12,10 +12,8 @@ application to Tweedie location, scale and shape models. Biometrics 73(4), 1071-
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -24,26 +22,20 @@ from logloss.data.rows import Array
 from logloss.data.shapes import Shape
 from logloss.data.terms import Category
 from logloss.training.evaluation import PassHistory
+from logloss.training.posterior import MOST, Part, Posterior, QuadraticLoss
 from logloss.training.problem import Problem
 
-if TYPE_CHECKING:
-    from logloss.onepass.summaries.hessian import Hessian
-
-# Between these precisions lie, per row of unit weight; at the upper one a part of a term is out of the model.
-LEAST, MOST = 1e-4, 1e7
-FIRST = 1.0
-# Precisions have been found once no logarithm moves by more, and are updated so many times on one Hessian.
-FOUND, MOST_UPDATES = 0.02, 3
-# Passes on which they are updated; and the expected gain, in nats, below which their Hessian is the last one.
-MOST_PASSES, LITTLE_GAIN = 12, 1e-2
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Coefficients with one precision: the column they belong to, and their places among all."""
-
-    column: str
-    places: Array
+# Between LEAST and MOST lie precisions, per row of unit weight.
+LEAST, FIRST = 1e-4, 1.0
+# Most updates on one Hessian, by a factor of exp(LONGEST) at most; a part of fewer degrees of freedom than LITTLE whose
+# precision still grows is taken out of the model.
+MOST_UPDATES, LONGEST, LITTLE = 10, 5.0, 0.1
+# Of the log marginal likelihood, and of the penalised log loss: what a step must be expected to gain, in nats, to be
+# followed by another one; on one Hessian also this share of what its first update gains.
+LITTLE_GAIN, ENOUGH = 1e-2, 0.1
+MOST_PASSES = 12
+# Directions in which the log marginal likelihood is flatter are stepped along as if it were not, in nats.
+FLAT = 1e-3
 
 
 def parts_of(design: Design) -> tuple[Part, ...]:
@@ -65,56 +57,67 @@ def with_precisions(
 
     Weights count relative to each other: precisions are those of rows whose weights add up to `effective_rows`.
     """
-    parts, design = parts_of(problem.design), problem.design
+    parts, at = parts_of(problem.design), np.zeros(problem.design.width)
     unit = problem.sum_weight / effective_rows
-    precisions = np.zeros(design.width)
-    for part in parts:
-        precisions[part.places] = FIRST * unit
-    problem, at = replace(problem, precisions=precisions), np.zeros(design.width)
     at[0] = math.log(problem.base_rate / (1 - problem.base_rate)) if problem.fit_intercept else 0.0
-    objective, step, length = math.inf, np.zeros(design.width), 1.0
+    precisions, last, length, objective = np.full(len(parts), FIRST), at, 1.0, math.inf
     for _ in range(MOST_PASSES):
         sums = problem.curvature(at)
         history = history.with_pass(problem, at, sums.total_loss)
         if sums.total_loss + 0.5 * problem.penalty @ at**2 > objective and length > 1e-3:
             # The quadratic approximation did not hold so far away.
             length /= 4
-            at = at - 3 * length * step
+            at = last + 0.25 * (at - last)
             continue
-        problem = _updated(problem, parts, sums.hessian, sums.gradient, at, unit)
-        factor = problem.factor(sums)
-        gradient = (sums.gradient + problem.penalty * at)[problem.free]
-        step, length = problem.full_vector(-factor.solve(gradient)), 1.0
+        loss = QuadraticLoss(problem, parts, sums.hessian, sums.hessian.times(at) - sums.gradient, unit)
+        posterior, gain = _updated(Posterior(loss, precisions))
+        precisions, problem = posterior.precisions, loss.with_precisions(posterior.precisions)
         objective = sums.total_loss + 0.5 * float(problem.penalty @ at**2)
-        at = at + step
-        if -0.5 * float(gradient @ step[problem.free]) <= LITTLE_GAIN * unit:
+        gradient = sums.gradient + problem.penalty * at
+        last, at, length = at, posterior.mean, 1.0
+        if max(gain, -0.5 * float(gradient @ (at - last)) / unit) <= LITTLE_GAIN:
             break
     return problem, at, history
 
 
-def _updated(
-    problem: Problem, parts: Sequence[Part], hessian: Hessian, gradient: Array, at: Array, unit: float
-) -> Problem:
-    """The problem with the precisions of the quadratic approximation at a point."""
-    free, scale = problem.free, problem.design.scale
-    position = np.full(problem.design.width, -1)
-    position[free] = np.arange(len(free))
-    right = hessian.times(at) - gradient
-    precisions = np.zeros(problem.design.width) if problem.precisions is None else problem.precisions.copy()
-    for _ in range(MOST_UPDATES):
-        problem = replace(problem, precisions=precisions.copy())
-        factor = problem.factor_of(hessian)
-        variances = factor.deviations**2 / scale[free] ** 2
-        values = factor.solve(right[free]) / scale[free]
-        most = 0.0
-        for part in parts:
-            own = position[part.places]
-            old = precisions[part.places[0]]
-            size = float(values[own] @ values[own])
-            left = max(len(own) - old * float(variances[own].sum()), 1e-12 * len(own))
-            new = min(max(unit * left / max(size, 1e-300), LEAST * unit), MOST * unit)
-            precisions[part.places] = new
-            most = max(most, abs(math.log(new / old)))
-        if most <= FOUND:
+def _updated(posterior: Posterior) -> tuple[Posterior, float]:
+    """(The posterior at precisions near the maximum of the marginal likelihood of a quadratic loss, what the first step
+    towards it was expected to gain)."""
+    precisions, gains = posterior.gains_of_others
+    first = float(gains.sum())
+    if first > LITTLE_GAIN:
+        comes = np.isfinite(precisions)
+        posterior = replace(posterior, precisions=np.where(comes, _within(precisions), posterior.precisions))
+    for number in range(MOST_UPDATES):
+        after, gain = _stepped(posterior)
+        first = max(first, gain) if not number else first
+        posterior = after
+        if gain <= max(LITTLE_GAIN / 10, ENOUGH * first):
             break
-    return replace(problem, precisions=precisions)
+    return posterior, first
+
+
+def _stepped(before: Posterior) -> tuple[Posterior, float]:
+    """(The posterior after one step of Newton's method in the log precisions, the gain in nats that it expected)."""
+    slope, curvature, freedom = before.slopes
+    numbers = np.flatnonzero(before.is_in)
+    logs = np.log(before.precisions[numbers])
+    is_free = (logs > math.log(LEAST)) | (slope > 0)
+    values, vectors = np.linalg.eigh(-curvature[np.ix_(is_free, is_free)])
+    along = vectors.T @ slope[is_free]
+    step = np.zeros(len(numbers))
+    step[is_free] = np.clip(vectors @ (along / np.maximum(np.abs(values), FLAT)), -LONGEST, LONGEST)
+    gain = 0.5 * float(slope @ step)
+    leaves = (freedom < LITTLE) & (slope > 0)
+    for length in (1.0, 0.25, 0.0625):
+        moved = before.precisions.copy()
+        moved[numbers] = _within(np.where(leaves, math.inf, np.exp(logs + length * step)))
+        after = replace(before, precisions=moved)
+        if after.log_likelihood >= before.log_likelihood - LITTLE_GAIN:
+            break
+    return after, gain
+
+
+def _within(precisions: Array) -> Array:
+    """Precisions within their limits; inf beyond the upper one."""
+    return np.where(precisions < MOST, np.maximum(precisions, LEAST), math.inf)
