@@ -217,8 +217,20 @@ class Factor:
     @cached_property
     def inverse(self) -> Array:
         """The (pseudo-)inverse."""
-        half = self.half
-        return patiently(lambda: half.T @ half, size=len(half))
+        if self.kernel.shape[1] or self.outer is not None:
+            half = self.half
+            return patiently(lambda: half.T @ half, size=len(half))
+        others, is_level = self.inverse_of_complement, self.inner.is_level
+        if not is_level.any():
+            return others / self.size / self.size[:, None]
+        beside = -(self.across @ others)
+        inverse = np.empty((len(is_level), len(is_level)))
+        inverse[np.ix_(~is_level, ~is_level)] = others
+        inverse[np.ix_(is_level, ~is_level)], inverse[np.ix_(~is_level, is_level)] = beside, beside.T
+        inverse[np.ix_(is_level, is_level)] = np.eye(len(beside)) - (self.across @ beside.T)
+        inverse /= self.size
+        inverse /= self.size[:, None]
+        return inverse
 
     @cached_property
     def deviations(self) -> Array:
