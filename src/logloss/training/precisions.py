@@ -12,18 +12,22 @@ application to Tweedie location, scale and shape models. Biometrics 73(4), 1071-
 from __future__ import annotations
 
 import math
-from dataclasses import replace
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from itertools import pairwise
 
 import numpy as np
 
+from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.data.shapes import Shape
 from logloss.data.terms import Category
 from logloss.training.evaluation import PassHistory
+from logloss.training.interruptible import SAMPLE, tell_phase
 from logloss.training.posterior import MOST, Part, Posterior, QuadraticLoss
 from logloss.training.problem import Problem
+from logloss.training.recipe import cut
 
 # Between LEAST and MOST lie precisions, per row of unit weight.
 LEAST, FIRST = 1e-4, 1.0
@@ -33,7 +37,10 @@ MOST_UPDATES, LONGEST, LITTLE = 10, 5.0, 0.1
 # Of the log marginal likelihood, and of the penalised log loss: what a step must be expected to gain, in nats, to be
 # followed by another one; on one Hessian also this share of what its first update gains.
 LITTLE_GAIN, ENOUGH = 1e-2, 0.1
-MOST_PASSES = 12
+# Passes at most, and the share of a step below which it is not made shorter.
+MOST_PASSES, SHORTEST = 12, 1e-3
+# A sample of all rows has at most one in so many; with it passes begin, until they gain less, in nats.
+FEW_OF_ALL, GAIN_OF_SAMPLE = 4, 1.0
 # Directions in which the log marginal likelihood is flatter are stepped along as if it were not, in nats.
 FLAT = 1e-3
 
@@ -51,33 +58,63 @@ def parts_of(design: Design) -> tuple[Part, ...]:
 
 
 def with_precisions(
-    problem: Problem, history: PassHistory, effective_rows: float
+    problem: Problem, history: PassHistory, effective_rows: float, sample: Block | None = None
 ) -> tuple[Problem, Array, PassHistory]:
     """(The problem with precisions chosen, coefficients near its optimum, the passes that it took).
 
     Weights count relative to each other: precisions are those of rows whose weights add up to `effective_rows`.
+    sample: rows of a large table with which to begin, as the passes over all of them are expensive.
     """
-    parts, at = parts_of(problem.design), np.zeros(problem.design.width)
     unit = problem.sum_weight / effective_rows
-    at[0] = math.log(problem.base_rate / (1 - problem.base_rate)) if problem.fit_intercept else 0.0
-    precisions, last, length, objective = np.full(len(parts), FIRST), at, 1.0, math.inf
-    for _ in range(MOST_PASSES):
-        sums = problem.curvature(at)
-        history = history.with_pass(problem, at, sums.total_loss)
-        if sums.total_loss + 0.5 * problem.penalty @ at**2 > objective and length > 1e-3:
-            # The quadratic approximation did not hold so far away.
-            length /= 4
-            at = last + 0.25 * (at - last)
-            continue
-        loss = QuadraticLoss(problem, parts, sums.hessian, sums.hessian.times(at) - sums.gradient, unit)
-        posterior, gain = _updated(Posterior(loss, precisions))
-        precisions, problem = posterior.precisions, loss.with_precisions(posterior.precisions)
-        objective = sums.total_loss + 0.5 * float(problem.penalty @ at**2)
-        gradient = sums.gradient + problem.penalty * at
-        last, at, length = at, posterior.mean, 1.0
-        if max(gain, -0.5 * float(gradient @ (at - last)) / unit) <= LITTLE_GAIN:
-            break
-    return problem, at, history
+    start = np.zeros(problem.design.width)
+    start[0] = math.log(problem.base_rate / (1 - problem.base_rate)) if problem.fit_intercept else 0.0
+    choice = Choice(problem, parts_of(problem.design), unit, start, history)
+    precisions = np.full(len(choice.parts), FIRST)
+    if sample is not None and problem.n_rows >= FEW_OF_ALL * sample.n_rows:
+        tell_phase(problem.progress, SAMPLE)
+        begun, precisions = choice.made(precisions, GAIN_OF_SAMPLE, cut(sample))
+        choice = replace(choice, at=begun.at)
+    choice, precisions = choice.made(precisions, LITTLE_GAIN)
+    return choice.problem, choice.at, choice.history
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """How far precisions are chosen: the problem with them, coefficients near its optimum, the passes so far.
+
+    unit: the weight that counts as one row.
+    """
+
+    problem: Problem
+    parts: tuple[Part, ...]
+    unit: float
+    at: Array
+    history: PassHistory
+
+    def made(self, precisions: Array, little: float, blocks: Sequence[Block] = ()) -> tuple[Choice, Array]:
+        """(The choice made, its precisions in units), from some precisions: passes over all rows, or over the blocks of
+        a sample, until none is expected to gain more than `little` nats."""
+        problem, at, history = self.problem, self.at, self.history
+        last, length, objective = at, 1.0, math.inf
+        for _ in range(MOST_PASSES):
+            sums = problem.curvature(at, blocks=blocks)
+            if not blocks:
+                history = history.with_pass(problem, at, sums.total_loss)
+            if sums.total_loss + 0.5 * problem.penalty @ at**2 > objective and length > SHORTEST:
+                # The quadratic approximation did not hold so far away.
+                length /= 4
+                at = last + 0.25 * (at - last)
+                continue
+            right = sums.hessian.times(at) - sums.gradient
+            loss = QuadraticLoss(problem, self.parts, sums.hessian, right, self.unit)
+            posterior, gain = _updated(Posterior(loss, precisions))
+            precisions, problem = posterior.precisions, loss.with_precisions(posterior.precisions)
+            objective = sums.total_loss + 0.5 * float(problem.penalty @ at**2)
+            gradient = sums.gradient + problem.penalty * at
+            last, at, length = at, posterior.mean, 1.0
+            if max(gain, -0.5 * float(gradient @ (at - last)) / self.unit) <= little:
+                break
+        return replace(self, problem=problem, at=at, history=history), precisions
 
 
 def _updated(posterior: Posterior) -> tuple[Posterior, float]:
