@@ -172,7 +172,7 @@ def additive_model(
         )
     # As elsewhere weights are numbers of rows where that is asked for; else only their ratios count.
     n_effective = problem.sum_weight if options.covariance == INFORMATION else learned.effective_rows
-    problem, at, history = with_precisions(problem, PassHistory.empty(problem), n_effective)
+    problem, at, history = with_precisions(problem, PassHistory.empty(problem), n_effective, sample)
     optimum = find_optimum(problem, at, history, len(history.passes) + options.max_passes)
     if not math.isfinite(optimum.bound):
         _refuse_separated(problem, now=optimum.evaluation.coefficients)

@@ -137,10 +137,11 @@ class Factor:
         return chosen if self.outer is None else self.outer @ chosen
 
     def solve(self, right: Array) -> Array:
-        """The (shortest) solution."""
-        right = (right if self.outer is None else self.outer.T @ right) / self.size
+        """The (shortest) solution; right: of shape (n,) or (n, n_systems)."""
+        size = self.size if right.ndim == 1 else self.size[:, None]
+        right = (right if self.outer is None else self.outer.T @ right) / size
         solution = self._solved(right - self.dual @ (self.kernel.T @ right))
-        solution = (solution - self.kernel @ (self.dual.T @ solution)) / self.size
+        solution = (solution - self.kernel @ (self.dual.T @ solution)) / size
         return solution if self.outer is None else self.outer @ solution
 
     def _solved(self, right: Array) -> Array:
@@ -181,6 +182,17 @@ class Factor:
         return half
 
     @cached_property
+    def inverse_of_complement(self) -> Array:
+        """The (pseudo-)inverse of the Schur complement of the matrix that is scaled to ones on its diagonal."""
+        if self.root is None:
+            return (self.vectors / self.values) @ self.vectors.T
+        from scipy.linalg import lapack
+
+        lower = lapack.dpotri(self.root, lower=1)[0]
+        inverse: Array = np.tril(lower) + np.tril(lower, -1).T
+        return inverse
+
+    @cached_property
     def half(self) -> Array:
         """A root of the (pseudo-)inverse: halfᵀ·half."""
         own, start = self._half_of_complement, self.inner.start
@@ -205,8 +217,20 @@ class Factor:
     @cached_property
     def inverse(self) -> Array:
         """The (pseudo-)inverse."""
-        half = self.half
-        return patiently(lambda: half.T @ half, size=len(half))
+        if self.kernel.shape[1] or self.outer is not None:
+            half = self.half
+            return patiently(lambda: half.T @ half, size=len(half))
+        others, is_level = self.inverse_of_complement, self.inner.is_level
+        if not is_level.any():
+            return others / self.size / self.size[:, None]
+        beside = -(self.across @ others)
+        inverse = np.empty((len(is_level), len(is_level)))
+        inverse[np.ix_(~is_level, ~is_level)] = others
+        inverse[np.ix_(is_level, ~is_level)], inverse[np.ix_(~is_level, is_level)] = beside, beside.T
+        inverse[np.ix_(is_level, is_level)] = np.eye(len(beside)) - (self.across @ beside.T)
+        inverse /= self.size
+        inverse /= self.size[:, None]
+        return inverse
 
     @cached_property
     def deviations(self) -> Array:
@@ -256,6 +280,11 @@ def _span(vectors: Array) -> Array:
 def _lower_root(matrix: Array) -> Array:
     """The lower Cholesky factor, as LAPACK lays it out; LinAlgError where the matrix is not positive definite."""
     return np.asfortranarray(patiently(lambda: np.linalg.cholesky(matrix), size=len(matrix)))
+
+
+def weighted_square(matrix: Any, weights: Array) -> Array:
+    """matrixᵀ · diag(weights) · matrix, of a matrix as of `thinned`."""
+    return _dense((matrix.T * weights) @ matrix)
 
 
 def thinned(matrix: Array) -> Any:

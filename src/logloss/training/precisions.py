@@ -15,35 +15,34 @@ import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from itertools import pairwise
-from typing import TYPE_CHECKING
 
 import numpy as np
 
+from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.data.shapes import Shape
 from logloss.data.terms import Category
 from logloss.training.evaluation import PassHistory
+from logloss.training.interruptible import SAMPLE, tell_phase
+from logloss.training.posterior import MOST, Part, Posterior, QuadraticLoss
 from logloss.training.problem import Problem
+from logloss.training.recipe import cut
 
-if TYPE_CHECKING:
-    from logloss.onepass.summaries.hessian import Hessian
-
-# Between these precisions lie, per row of unit weight; at the upper one a part of a term is out of the model.
-LEAST, MOST = 1e-4, 1e7
-FIRST = 1.0
-# Precisions have been found once no logarithm moves by more, and are updated so many times on one Hessian.
-FOUND, MOST_UPDATES = 0.02, 3
-# Passes on which they are updated; and the expected gain, in nats, below which their Hessian is the last one.
-MOST_PASSES, LITTLE_GAIN = 12, 1e-2
-
-
-@dataclass(frozen=True, slots=True)
-class Part:
-    """Coefficients with one precision: the column they belong to, and their places among all."""
-
-    column: str
-    places: Array
+# Between LEAST and MOST lie precisions, per row of unit weight.
+LEAST, FIRST = 1e-4, 1.0
+# Most updates on one Hessian, by a factor of exp(LONGEST) at most; a part of fewer degrees of freedom than LITTLE whose
+# precision still grows is taken out of the model.
+MOST_UPDATES, LONGEST, LITTLE = 10, 5.0, 0.1
+# Of the log marginal likelihood, and of the penalised log loss: what a step must be expected to gain, in nats, to be
+# followed by another one; on one Hessian also this share of what its first update gains.
+LITTLE_GAIN, ENOUGH = 1e-2, 0.1
+# Passes at most, and the share of a step below which it is not made shorter.
+MOST_PASSES, SHORTEST = 12, 1e-3
+# A sample of all rows has at most one in so many; with it passes begin, until they gain less, in nats.
+FEW_OF_ALL, GAIN_OF_SAMPLE = 4, 1.0
+# Directions in which the log marginal likelihood is flatter are stepped along as if it were not, in nats.
+FLAT = 1e-3
 
 
 def parts_of(design: Design) -> tuple[Part, ...]:
@@ -59,62 +58,103 @@ def parts_of(design: Design) -> tuple[Part, ...]:
 
 
 def with_precisions(
-    problem: Problem, history: PassHistory, effective_rows: float
+    problem: Problem, history: PassHistory, effective_rows: float, sample: Block | None = None
 ) -> tuple[Problem, Array, PassHistory]:
     """(The problem with precisions chosen, coefficients near its optimum, the passes that it took).
 
     Weights count relative to each other: precisions are those of rows whose weights add up to `effective_rows`.
+    sample: rows of a large table with which to begin, as the passes over all of them are expensive.
     """
-    parts, design = parts_of(problem.design), problem.design
     unit = problem.sum_weight / effective_rows
-    precisions = np.zeros(design.width)
-    for part in parts:
-        precisions[part.places] = FIRST * unit
-    problem, at = replace(problem, precisions=precisions), np.zeros(design.width)
-    at[0] = math.log(problem.base_rate / (1 - problem.base_rate)) if problem.fit_intercept else 0.0
-    objective, step, length = math.inf, np.zeros(design.width), 1.0
-    for _ in range(MOST_PASSES):
-        sums = problem.curvature(at)
-        history = history.with_pass(problem, at, sums.total_loss)
-        if sums.total_loss + 0.5 * problem.penalty @ at**2 > objective and length > 1e-3:
-            # The quadratic approximation did not hold so far away.
-            length /= 4
-            at = at - 3 * length * step
-            continue
-        problem = _updated(problem, parts, sums.hessian, sums.gradient, at, unit)
-        factor = problem.factor(sums)
-        gradient = (sums.gradient + problem.penalty * at)[problem.free]
-        step, length = problem.full_vector(-factor.solve(gradient)), 1.0
-        objective = sums.total_loss + 0.5 * float(problem.penalty @ at**2)
-        at = at + step
-        if -0.5 * float(gradient @ step[problem.free]) <= LITTLE_GAIN * unit:
-            break
-    return problem, at, history
+    start = np.zeros(problem.design.width)
+    start[0] = math.log(problem.base_rate / (1 - problem.base_rate)) if problem.fit_intercept else 0.0
+    choice = Choice(problem, parts_of(problem.design), unit, start, history)
+    precisions = np.full(len(choice.parts), FIRST)
+    if sample is not None and problem.n_rows >= FEW_OF_ALL * sample.n_rows:
+        tell_phase(problem.progress, SAMPLE)
+        begun, precisions = choice.made(precisions, GAIN_OF_SAMPLE, cut(sample))
+        choice = replace(choice, at=begun.at)
+    choice, precisions = choice.made(precisions, LITTLE_GAIN)
+    return choice.problem, choice.at, choice.history
 
 
-def _updated(
-    problem: Problem, parts: Sequence[Part], hessian: Hessian, gradient: Array, at: Array, unit: float
-) -> Problem:
-    """The problem with the precisions of the quadratic approximation at a point."""
-    free, scale = problem.free, problem.design.scale
-    position = np.full(problem.design.width, -1)
-    position[free] = np.arange(len(free))
-    right = hessian.times(at) - gradient
-    precisions = np.zeros(problem.design.width) if problem.precisions is None else problem.precisions.copy()
-    for _ in range(MOST_UPDATES):
-        problem = replace(problem, precisions=precisions.copy())
-        factor = problem.factor_of(hessian)
-        variances = factor.deviations**2 / scale[free] ** 2
-        values = factor.solve(right[free]) / scale[free]
-        most = 0.0
-        for part in parts:
-            own = position[part.places]
-            old = precisions[part.places[0]]
-            size = float(values[own] @ values[own])
-            left = max(len(own) - old * float(variances[own].sum()), 1e-12 * len(own))
-            new = min(max(unit * left / max(size, 1e-300), LEAST * unit), MOST * unit)
-            precisions[part.places] = new
-            most = max(most, abs(math.log(new / old)))
-        if most <= FOUND:
+@dataclass(frozen=True, slots=True, eq=False)
+class Choice:
+    """How far precisions are chosen: the problem with them, coefficients near its optimum, the passes so far.
+
+    unit: the weight that counts as one row.
+    """
+
+    problem: Problem
+    parts: tuple[Part, ...]
+    unit: float
+    at: Array
+    history: PassHistory
+
+    def made(self, precisions: Array, little: float, blocks: Sequence[Block] = ()) -> tuple[Choice, Array]:
+        """(The choice made, its precisions in units), from some precisions: passes over all rows, or over the blocks of
+        a sample, until none is expected to gain more than `little` nats."""
+        problem, at, history = self.problem, self.at, self.history
+        last, length, objective = at, 1.0, math.inf
+        for _ in range(MOST_PASSES):
+            sums = problem.curvature(at, blocks=blocks)
+            if not blocks:
+                history = history.with_pass(problem, at, sums.total_loss)
+            if sums.total_loss + 0.5 * problem.penalty @ at**2 > objective and length > SHORTEST:
+                # The quadratic approximation did not hold so far away.
+                length /= 4
+                at = last + 0.25 * (at - last)
+                continue
+            right = sums.hessian.times(at) - sums.gradient
+            loss = QuadraticLoss(problem, self.parts, sums.hessian, right, self.unit)
+            posterior, gain = _updated(Posterior(loss, precisions))
+            precisions, problem = posterior.precisions, loss.with_precisions(posterior.precisions)
+            objective = sums.total_loss + 0.5 * float(problem.penalty @ at**2)
+            gradient = sums.gradient + problem.penalty * at
+            last, at, length = at, posterior.mean, 1.0
+            if max(gain, -0.5 * float(gradient @ (at - last)) / self.unit) <= little:
+                break
+        return replace(self, problem=problem, at=at, history=history), precisions
+
+
+def _updated(posterior: Posterior) -> tuple[Posterior, float]:
+    """(The posterior at precisions near the maximum of the marginal likelihood of a quadratic loss, what the first step
+    towards it was expected to gain)."""
+    precisions, gains = posterior.gains_of_others
+    first = float(gains.sum())
+    if first > LITTLE_GAIN:
+        comes = np.isfinite(precisions)
+        posterior = replace(posterior, precisions=np.where(comes, _within(precisions), posterior.precisions))
+    for number in range(MOST_UPDATES):
+        after, gain = _stepped(posterior)
+        first = max(first, gain) if not number else first
+        posterior = after
+        if gain <= max(LITTLE_GAIN / 10, ENOUGH * first):
             break
-    return replace(problem, precisions=precisions)
+    return posterior, first
+
+
+def _stepped(before: Posterior) -> tuple[Posterior, float]:
+    """(The posterior after one step of Newton's method in the log precisions, the gain in nats that it expected)."""
+    slope, curvature, freedom = before.slopes
+    numbers = np.flatnonzero(before.is_in)
+    logs = np.log(before.precisions[numbers])
+    is_free = (logs > math.log(LEAST)) | (slope > 0)
+    values, vectors = np.linalg.eigh(-curvature[np.ix_(is_free, is_free)])
+    along = vectors.T @ slope[is_free]
+    step = np.zeros(len(numbers))
+    step[is_free] = np.clip(vectors @ (along / np.maximum(np.abs(values), FLAT)), -LONGEST, LONGEST)
+    gain = 0.5 * float(slope @ step)
+    leaves = (freedom < LITTLE) & (slope > 0)
+    for length in (1.0, 0.25, 0.0625):
+        moved = before.precisions.copy()
+        moved[numbers] = _within(np.where(leaves, math.inf, np.exp(logs + length * step)))
+        after = replace(before, precisions=moved)
+        if after.log_likelihood >= before.log_likelihood - LITTLE_GAIN:
+            break
+    return after, gain
+
+
+def _within(precisions: Array) -> Array:
+    """Precisions within their limits; inf beyond the upper one."""
+    return np.where(precisions < MOST, np.maximum(precisions, LEAST), math.inf)

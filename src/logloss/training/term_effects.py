@@ -275,13 +275,22 @@ def _effect(
         kind,
         at,
         basis @ values[own],
-        np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", basis, variances, basis, optimize=True), 0.0)),
+        np.sqrt(np.maximum(_variances(term, basis, weights, variances), 0.0)),
         weights,
         tuple(float(part[0]) for part in parts if len(part)),
         float(degrees[own].sum()),
         loss_without if math.isfinite(loss_without) else math.inf,
         term.constraint if isinstance(term, Shape) else "",
     )
+
+
+def _variances(term: Term, basis: Array, weights: Array, covariance: Array) -> Array:
+    """Of each effect, shape (n_places,); basis, weights: as of `_spelled_out`, covariance: of the coefficients."""
+    if not isinstance(term, Category):
+        return np.einsum("ij,ij->i", basis @ covariance, basis)
+    # Thousands of levels: each row of the basis is a level less the average.
+    of_average = covariance @ (weights / weights.sum())
+    return np.diag(covariance) - 2.0 * of_average + of_average @ (weights / weights.sum())
 
 
 def _places_of_number(term: Numbers, j: int) -> tuple[tuple[Value, ...], Array]:

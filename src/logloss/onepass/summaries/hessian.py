@@ -88,6 +88,18 @@ class Hessian:
         stop = self.start + len(self.levels)
         return values[self.start : stop], np.concatenate([values[: self.start], values[stop:]])
 
+    def between(self, rows: Array, columns: Array) -> Array:
+        """The block of some places beside others, none of which is among the first; dense."""
+        found = np.zeros((len(rows), len(columns)))
+        is_level, beside = self.is_level[rows], self.is_level[columns]
+        numbers = np.cumsum(self.is_level) - 1, np.cumsum(~self.is_level) - 1
+        levels, others = numbers[0][rows[is_level]], numbers[1][rows[~is_level]]
+        levels_beside, others_beside = numbers[0][columns[beside]], numbers[1][columns[~beside]]
+        found[np.ix_(is_level, ~beside)] = self.across[np.ix_(levels, others_beside)]
+        found[np.ix_(~is_level, beside)] = self.across[np.ix_(levels_beside, others)].T
+        found[np.ix_(~is_level, ~beside)] = self.others[np.ix_(others, others_beside)]
+        return found
+
     def taken(self, places: Array, added: Array | None = None) -> Hessian:
         """The part of some places, which ascend; added: to its diagonal."""
         is_level = self.is_level[places]

@@ -1,0 +1,173 @@
+"""The posterior distribution of coefficients at some precisions, and the marginal likelihood of these.
+
+Where the log loss is taken as quadratic, ½ βᵀHβ − rᵀβ, and each coefficient of a part as drawn from a normal
+distribution with variance 1 / λ, the posterior is normal: covariance V = (H + Λ)⁻¹, mean Vr. The log marginal
+likelihood is ½ log|Λ| − ½ log|H + Λ| + ½ rᵀVr and a constant; in the log λ it has the derivatives of Newton's method.
+
+References
+----------
+Tipping, M. E. & Faul, A. C. (2003). Fast marginal likelihood maximisation for sparse Bayesian models. Proceedings of
+the 9th International Workshop on Artificial Intelligence and Statistics.
+Wood, S. N. (2011). Fast stable restricted maximum likelihood and marginal likelihood estimation of semiparametric
+generalized linear models. Journal of the Royal Statistical Society B 73(1), 3-36.
+doi:10.1111/j.1467-9868.2010.00749.x
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from logloss.data.rows import Array
+from logloss.training.factor import Factor, weighted_square
+from logloss.training.problem import Problem
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries.hessian import Hessian
+
+
+# At this precision, per row of unit weight, a part of a term is out of the model.
+MOST = 1e7
+
+
+@dataclass(frozen=True, slots=True)
+class Part:
+    """Coefficients with one precision: the column they belong to, and their places among all."""
+
+    column: str
+    places: Array
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class QuadraticLoss:
+    """The log loss near a point. parts: of the coefficients with a precision. hessian, right: H and r in the solver's
+    coordinates. unit: the weight that counts as one row."""
+
+    problem: Problem
+    parts: Sequence[Part]
+    hessian: Hessian
+    right: Array
+    unit: float
+
+    def with_precisions(self, precisions: Array) -> Problem:
+        """The problem with a precision for each part, in units; inf becomes MOST."""
+        of_each = np.zeros(self.problem.design.width)
+        for part, precision in zip(self.parts, np.minimum(precisions, MOST).tolist(), strict=True):
+            of_each[part.places] = precision * self.unit
+        return replace(self.problem, precisions=of_each)
+
+
+@dataclass(frozen=True, eq=False)
+class Posterior:
+    """The posterior at a precision for each part, in units, shape (n_parts,); a part whose precision is inf is out of
+    the model: its coefficients are 0."""
+
+    loss: QuadraticLoss
+    precisions: Array
+
+    @cached_property
+    def part_of(self) -> Array:
+        """The number of the part of each place, shape (width,); −1 without one."""
+        found = np.full(self.loss.problem.design.width, -1)
+        for number, part in enumerate(self.loss.parts):
+            found[part.places] = number
+        return found
+
+    @cached_property
+    def is_in(self) -> Array:
+        """Which parts are in the model, shape (n_parts,)."""
+        return np.isfinite(self.precisions)
+
+    @cached_property
+    def problem(self) -> Problem:
+        """That of the coefficients that are in the model."""
+        problem = self.loss.with_precisions(self.precisions)
+        own = self.part_of[problem.free]
+        return replace(problem, free=problem.free[(own < 0) | self.is_in[own]])
+
+    @cached_property
+    def factor(self) -> Factor:
+        """H + Λ, factored. Cost: O(n³) of the coefficients that are in the model."""
+        return self.problem.factor_of(self.loss.hessian)
+
+    @cached_property
+    def mean(self) -> Array:
+        """The mean of all coefficients, shape (width,)."""
+        return self.problem.full_vector(self.factor.solve(self.loss.right[self.problem.free]))
+
+    @cached_property
+    def log_likelihood(self) -> float:
+        """The log marginal likelihood in nats, up to a constant."""
+        free = self.problem.free
+        penalty = self.problem.penalty[free][self.part_of[free] >= 0]
+        of_fit = float(self.loss.right @ self.mean) / self.loss.unit
+        return 0.5 * (float(np.log(penalty).sum()) - self.factor.log_determinant + of_fit)
+
+    @cached_property
+    def slopes(self) -> tuple[Array, Array, Array]:
+        """(Gradient of the log likelihood in the log precisions, its Hessian, effective degrees of freedom) of the parts
+        that are in the model. Cost: O(n³)."""
+        problem, factor = self.problem, self.factor
+        free, unit = problem.free, self.loss.unit
+        own, numbers = self.part_of[free], np.flatnonzero(self.is_in)
+        is_own = own[None, :] == numbers[:, None]
+        penalty = np.where(own < 0, 0.0, problem.penalty[free])
+        pulls = np.where(is_own, penalty * self.mean[free], 0.0)
+        sizes = pulls @ self.mean[free] / unit
+        traces, squares = _traces(factor, np.sqrt(penalty), is_own)
+        sums = is_own.sum(axis=1)
+        hessian = 0.5 * squares + pulls @ factor.solve(pulls.T) / unit - 0.5 * np.diag(traces + sizes)
+        return 0.5 * (sums - traces - sizes), hessian, sums - traces
+
+    @cached_property
+    def gains_of_others(self) -> tuple[Array, Array]:
+        """(The precision at which a part that is out would come in, inf where it stays out; nats that this would gain),
+        each (n_parts,): as if the part's curvature were the same in all directions."""
+        loss, scale = self.loss, self.loss.problem.design.scale
+        inside, every = self.problem.free, self.loss.problem.free
+        outside = np.setdiff1d(every, inside)
+        precisions, gains = np.full(len(loss.parts), np.inf), np.zeros(len(loss.parts))
+        if not len(outside):
+            return precisions, gains
+        beside = loss.hessian.between(inside, outside)
+        curvature = loss.hessian.diagonal[outside] - np.einsum("ij,ij->j", beside, self.factor.solve(beside))
+        slope = (loss.right - loss.hessian.times(self.mean))[outside] * scale[outside]
+        own = self.part_of[outside]
+        sums, n_parts = np.bincount(own, minlength=len(loss.parts)), len(loss.parts)
+        usual = np.bincount(own, curvature * scale[outside] ** 2, n_parts) / np.maximum(sums, 1) / loss.unit
+        square = np.bincount(own, slope**2, n_parts) / np.maximum(sums, 1) / loss.unit**2
+        comes = (sums > 0) & (square > usual) & (usual > 0)
+        precisions[comes] = usual[comes] ** 2 / (square[comes] - usual[comes])
+        ratio = square[comes] / usual[comes]
+        gains[comes] = 0.5 * sums[comes] * (ratio - 1 - np.log(ratio))
+        return precisions, gains
+
+
+def _traces(factor: Factor, weights: Array, is_own: Array) -> tuple[Array, Array]:
+    """(The trace of each part's block of D·V·D, the sum of squares of each pair's block); D: a weight for each
+    coefficient, shape (n,); is_own: of each part, shape (n_parts, n)."""
+    of_levels, of_others = factor.inner.parted(weights / factor.size)
+    levels_of, others_of = (each.T for each in factor.inner.parted(is_own.T))
+    inverse = factor.inverse_of_complement
+    sums = others_of.astype(float)
+    diagonal = of_others**2 * np.diag(inverse)
+    squares = sums @ ((of_others[:, None] * inverse * of_others) ** 2) @ sums.T
+    traces = sums @ diagonal
+    if not len(of_levels) or not levels_of.any():
+        return traces, squares
+    # With A the levels' block beside the others, all scaled, theirs are 1 + A·inverse·Aᵀ and −A·inverse.
+    j = int(np.argmax(levels_of.any(axis=1)))
+    across = factor.across
+    once, twice = (weighted_square(across, of_levels**power) for power in (2, 4))
+    reached = inverse @ once
+    beside = sums @ (of_others**2 * np.einsum("ij,ij->i", reached, inverse))
+    squares[j] += beside
+    squares[:, j] += beside
+    own = float((of_levels**4).sum()) + 2.0 * float((inverse * twice).sum()) + float((reached * reached.T).sum())
+    squares[j, j] += own
+    traces[j] += float((of_levels**2).sum()) + float(np.trace(reached))
+    return traces, squares
