@@ -1,7 +1,7 @@
 """Two columns together: a table of what they add to the log-odds beyond what each adds by itself.
 
-A side is one column of a pair as coarse functions of it, each 0 on average over the rows; a pair adds products of these,
-one function of each side. Products have a precision in common, so that rough ones are held back most.
+A side is one column of a pair as coarse functions of it, each 0 on average over the rows; a pair adds products of
+these, one function of each side. Products have a precision in common, so that rough ones are held back most.
 """
 
 from __future__ import annotations
@@ -140,10 +140,8 @@ class PairTable:
         return found
 
 
-def side_of(term: Shape | Category, values: Array, weights: Array) -> Side:
-    """The side of a term. values: of some rows, or the codes of their levels; weights: of these rows."""
-    if isinstance(term, Category):
-        return _side_of_levels(term)
+def side_of_numbers(term: Shape, values: Array, weights: Array) -> Side:
+    """The side of a curve; values, weights: of some rows."""
     is_there = ~np.isnan(values)
     knots = knots_of(
         values[is_there], weights[is_there], term.knots[0], term.knots[-1], MOST_KNOTS, most_distinct=MOST_KNOTS
@@ -161,8 +159,8 @@ def side_of(term: Shape | Category, values: Array, weights: Array) -> Side:
     return Side(term.column, knots, (), *_by_variance(functions, mass))
 
 
-def _side_of_levels(term: Category) -> Side:
-    """Each level by itself, but for the rarest of many, which share a place."""
+def side_of_levels(term: Category) -> Side:
+    """The side of a category: each level by itself, but for the rarest of many, which share a place."""
     weights = np.array(term.weights)
     places = np.arange(len(weights))
     if len(weights) > MOST_LEVELS:
@@ -173,7 +171,7 @@ def _side_of_levels(term: Category) -> Side:
 
 
 def _by_variance(functions: Array, mass: Array) -> tuple[Array, Array]:
-    """(The same functions, centred, as combinations that are uncorrelated over the rows; the variance of each, falling)."""
+    """(The same functions, centred, as combinations that are uncorrelated over the rows; their variances, falling)."""
     share = mass / max(float(mass.sum()), np.finfo(float).tiny)
     centred = functions - share @ functions
     values, vectors = np.linalg.eigh(centred.T @ (share[:, None] * centred))
@@ -189,4 +187,3 @@ def pair_of(sides: Sequence[Side], i: int, j: int) -> Pair:
     n_kept = min(int(np.searchsorted(mass, NEARLY_ALL * mass[-1])) + 1, MOST_PRODUCTS) if len(mass) else 0
     first, second = np.unravel_index(order[:n_kept], products.shape)
     return Pair((i, j), tuple(zip(first.tolist(), second.tolist(), strict=True)))
-

@@ -14,6 +14,8 @@ from logloss.text import printable, value_text
 
 # What becomes of a column of numbers: a curve, a straight line, a curve that ends where it begins.
 SMOOTH, LINEAR, CYCLIC = "smooth", "linear", "cyclic"
+# Of shapes: all columns; of pairs: those that the data speak for.
+AUTO = "auto"
 KINDS = (SMOOTH, LINEAR, CYCLIC)
 # How a monotone one runs; what makes its steps from knot to knot numbers of at least 0.
 INCREASING, DECREASING = "increasing", "decreasing"
@@ -102,12 +104,14 @@ class Shape:
 @dataclass(frozen=True, slots=True)
 class ShapeChoice:
     """What becomes of each column. kinds: by name; other: of columns of numbers that are not named; None: a line
-    without a penalty. pooled: names of categories whose levels are pooled; None: all. is_nameless: whether columns are
-    those of an array, which have no names. constraints: how those that must be monotone run, by name."""
+    without a penalty. pooled: names of categories whose levels are pooled; None: all. pairs: those to add, AUTO: those
+    that the data speak for. is_nameless: whether columns are those of an array, which have no names. constraints: how
+    those that must be monotone run, by name."""
 
     kinds: dict[str, str]
     other: str | None = SMOOTH
     pooled: tuple[str, ...] | None = None
+    pairs: str | tuple[tuple[str, str], ...] | None = None
     is_nameless: bool = False
     constraints: Mapping[str, str] = field(default_factory=dict)
 

@@ -14,12 +14,12 @@ from sklearn.utils.validation import check_consistent_length, check_is_fitted, c
 from logloss.answers.estimate import expit, log_expit
 from logloss.data.binding import MATRIX, matrix_names, names_of
 from logloss.data.rows import Array, Column
+from logloss.data.shapes import AUTO
 from logloss.data.source import ColumnSource, MemorySource, as_source, warn_of_order
 from logloss.errors import DataError, reworded
 from logloss.estimators.logistic import FLOATS, check_labels, refuse_sparse, two_classes, weights_of
 from logloss.estimators.sklearn_arguments import as_scikit_learn_warns
 from logloss.text import value_text
-from logloss.training.additive_fit import AUTO
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.fit import fit
 from logloss.training.problem import TOLERANCE

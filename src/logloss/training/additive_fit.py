@@ -3,156 +3,50 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import replace
-from numbers import Real
+from dataclasses import dataclass, replace
+from typing import TypeVar
 
 import numpy as np
 
-from logloss.data.binding import matrix_names, no_feature
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
-from logloss.data.rows import Array, Column, Roles, positive_text
-from logloss.data.shapes import CYCLIC, DECREASING, INCREASING, KINDS, SMOOTH, ShapeChoice
-from logloss.data.source import KeptSource, MemorySource, Source
+from logloss.data.rows import Array, positive_text
+from logloss.data.source import KeptSource
 from logloss.data.terms import Category, Numbers, Term
-from logloss.errors import DataError
+from logloss.errors import ConvergenceWarning, DataError, warn
 from logloss.text import counted, listed, printable, value_text
 from logloss.training.additive_model import AdditiveModel
-from logloss.training.certificate import Certificate
+from logloss.training.certificate import Certificate, Pass
 from logloss.training.evaluation import PassHistory
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import NO_LEAVE_ONE_OUT, cautions_of, classes_of, warn_unless_certified
-from logloss.training.leave_one_out import out_of_sample_of
+from logloss.training.leave_one_out import OutOfSample, left_out_along, out_of_sample_of
 from logloss.training.monotone import with_exact_values
 from logloss.training.optimum import Optimum, find_optimum
+from logloss.training.pair_effects import PairEffect, pair_effects_of, weights_of_places
+from logloss.training.pair_fit import fit_pairs
 from logloss.training.precisions import with_precisions
 from logloss.training.problem import LimitReached, Problem
-from logloss.training.profile import PROFILE
 from logloss.training.recipe import Learned
 from logloss.training.separation import find_directions
 from logloss.training.standard_errors import INFORMATION
-from logloss.training.term_effects import effects_of, with_values
+from logloss.training.term_effects import TermEffect, TermInformation, effects_of, losses_without, with_values
 
-AUTO = "auto"
-
-
-def shape_choice(shapes: object, pooled: object) -> ShapeChoice | None:
-    """`shapes` and `pooled` of `fit`, checked; None where neither is given."""
-    if shapes is None and pooled is None:
-        return None
-    names = _names_of(pooled)
-    if shapes is None:
-        return ShapeChoice({}, None, names)
-    if shapes == AUTO:
-        return ShapeChoice({}, SMOOTH, names)
-    if not isinstance(shapes, Mapping):
-        raise DataError(
-            f'`shapes` must be "auto" or a dict of names of columns, such as {{"age": "smooth"}}; got '
-            f"{value_text(shapes)}."
-        )
-    for name, kind in shapes.items():
-        if kind not in KINDS:
-            known = listed([value_text(each) for each in KINDS])
-            raise DataError(f"the shape of {value_text(name)} must be one of {known}; got {value_text(kind)}.")
-    return ShapeChoice(dict(shapes), SMOOTH, names)
+EffectType = TypeVar("EffectType", TermEffect, PairEffect)
 
 
-def constraints_of(given: object, choice: ShapeChoice | None, features: Sequence[str]) -> dict[str, str]:
-    """`monotonic_cst` of `fit`, checked: how columns must run, by name. features: the columns, in order."""
-    if given is None:
-        return {}
-    if choice is None or choice.other is None:
-        raise DataError(
-            '`monotonic_cst` is for the curves of an additive model: pass shapes="auto", too, or leave it out.'
-        )
-    if not isinstance(given, Mapping):
-        values = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
-        if values is None or len(values) != len(features):
-            got = value_text(given) if values is None else counted(len(values), "value")
-            raise DataError(
-                "`monotonic_cst` must be a dict of names of columns, or a list with one value for each of the "
-                f'{counted(len(features), "column")}: 1 increasing, -1 decreasing, 0 neither, such as {{"age": 1}}; '
-                f"got {got}."
-            )
-        given = dict(zip(features, values, strict=True))
-    found = {}
-    for name, value in given.items():
-        if not (isinstance(value, Real) and float(value) in (-1, 0, 1)):
-            raise DataError(
-                f"`monotonic_cst` must have 1 (increasing), -1 (decreasing) or 0 (neither) for {value_text(name)}; got "
-                f"{value_text(value)}."
-            )
-        if value and choice.kind_of(name) == CYCLIC:
-            raise DataError(
-                f"{value_text(name)} is cyclic and ends where it begins, so that it cannot be monotone. Leave it out "
-                'of `monotonic_cst`, or make it "smooth".'
-            )
-        if value or name not in features:
-            found[name] = INCREASING if float(value) > 0 else DECREASING
-    return found
+@dataclass(frozen=True, slots=True)
+class Solution:
+    """What a model is made of: the coefficients in the user's units, their terms, the last pass, all passes."""
 
-
-def _names_of(pooled: object) -> tuple[str, ...] | None:
-    if pooled is None:
-        return None
-    names = (pooled,) if isinstance(pooled, str) else tuple(pooled) if isinstance(pooled, Iterable) else ()
-    if not names or not all(isinstance(name, str) for name in names):
-        raise DataError(
-            f"`pooled` must be names of categories; got {value_text(pooled)}. "
-            "The levels of each are shrunk towards their mean."
-        )
-    return names
-
-
-def with_choice(choice: ShapeChoice, roles: Roles) -> Roles:
-    """The roles with the pooled columns among the categories; an error for names that are no features."""
-    pooled = choice.pooled or ()
-    for option, names in (("shapes", choice.kinds), ("pooled", pooled), ("monotonic_cst", choice.constraints)):
-        for name in names:
-            if name not in roles.features:
-                raise no_feature(option, name, roles.features)
-    return replace(roles, categories=tuple(dict.fromkeys((*roles.categories, *pooled))))
-
-
-def check_options(options: FitOptions, start: object) -> None:
-    """Refuse options that mean nothing where precisions are chosen."""
-    chosen = 'precisions are chosen from the data; shapes={"x": "linear"} has a straight line with such a penalty'
-    posterior = "intervals are those of the posterior distribution given the precisions"
-    refused = {
-        "penalty": (options.penalty is not None, "the terms have penalties of their own, whose precisions are chosen"),
-        "l2_path": (options.l2_path is not None, chosen),
-        "covariance": (
-            options.covariance not in (None, INFORMATION),
-            f'{posterior}; covariance="{INFORMATION}" takes weights as numbers of rows',
-        ),
-        "two_way": (options.two_way, posterior),
-        "interval": (options.interval == PROFILE, posterior),
-        "start": (start is not None, "the fit begins at the base rate"),
-    }
-    for name, (is_given, why) in refused.items():
-        if is_given:
-            raise DataError(f"`{name}` is not used with `shapes` and `pooled`: {why}. Leave `{name}` out.")
-
-
-def columns_apart(source: Source, roles: Roles, choice: ShapeChoice) -> tuple[Source, Roles, ShapeChoice]:
-    """The same with each column of a matrix a column by itself, whose shape is its own."""
-    columns = dict(getattr(source, "columns", {}))
-    matrices = {name: columns[name] for name in roles.features if name in columns and columns[name].is_matrix}
-    if not matrices:
-        return source, roles, choice
-    features: list[str] = []
-    is_nameless = False
-    for name in roles.features:
-        if name not in matrices:
-            features.append(name)
-            continue
-        matrix = columns.pop(name)
-        is_nameless = matrix.names == matrix_names(len(matrix.names))
-        columns |= {own: Column(matrix.values[:, j]) for j, own in enumerate(matrix.names)}
-        features += matrix.names
-    roles = replace(roles, features=tuple(features))
-    return MemorySource(columns, source.name, notes=source.notes), roles, replace(choice, is_nameless=is_nameless)
+    design: Design
+    values: Array
+    terms: tuple[TermEffect, ...]
+    last: Pass
+    passes: tuple[Pass, ...]
+    out_of_sample: OutOfSample | None
+    pair_terms: tuple[PairEffect, ...] = ()
+    notes: tuple[str, ...] = ()
 
 
 def additive_model(
@@ -161,10 +55,11 @@ def additive_model(
     sample: Block | None,
     options: FitOptions,
     *,
+    pairs: str | tuple[tuple[str, str], ...] | None,
     offset: str,
     notes: tuple[str, ...],
 ) -> AdditiveModel:
-    """The model of a problem whose design has shapes or pooled levels."""
+    """The model of a problem whose design has shapes or pooled levels. pairs: as of `ShapeChoice`."""
     plain = [term for term in problem.design.terms if isinstance(term, Numbers) or _has_reference(term)]
     if options.l2 and not plain:
         raise DataError(
@@ -173,15 +68,64 @@ def additive_model(
     # As elsewhere weights are numbers of rows where that is asked for; else only their ratios count.
     n_effective = problem.sum_weight if options.covariance == INFORMATION else learned.effective_rows
     problem, at, history = with_precisions(problem, PassHistory.empty(problem), n_effective, sample)
+    unit = problem.sum_weight / n_effective
+    if pairs is None:
+        found = _of_terms(problem, at, history, learned, sample, options, unit)
+    else:
+        found = _with_pairs(problem, at, history, learned, pairs, options, unit)
+    # Intervals that took the rows of a cluster as independent would be too narrow.
+    has_intervals = not problem.roles.cluster
+    return AdditiveModel(
+        intercept=found.last.intercept,
+        terms=found.terms if has_intervals else tuple(map(_without_errors, found.terms)),
+        log_loss=found.last.log_loss,
+        certificate=Certificate(found.last.bound, math.isfinite(found.last.bound)),
+        passes=found.passes,
+        n_rows=problem.n_rows,
+        sum_weight=problem.sum_weight,
+        base_rate=problem.base_rate,
+        positive=positive_text(problem.roles),
+        positive_value="" if problem.roles.pos_label is None else value_text(problem.roles.pos_label),
+        classes=classes_of(learned),
+        design=found.design,
+        values=found.values,
+        pair_terms=found.pair_terms if has_intervals else tuple(map(_without_errors, found.pair_terms)),
+        has_offset=problem.roles.offset is not None,
+        offset=offset,
+        n_positive=learned.n_positive,
+        out_of_sample=found.out_of_sample,
+        n_dropped=learned.columns.n_dropped,
+        missing=problem.roles.missing,
+        source=problem.source.name,
+        notes=(*problem.source.notes, *notes, *found.notes),
+        cautions=cautions_of(learned, None, None, has_intervals=has_intervals),
+    )
+
+
+def _without_errors(term: EffectType) -> EffectType:
+    """The same without standard errors."""
+    return replace(term, std_error=term.std_error * math.nan)
+
+
+def _of_terms(
+    problem: Problem,
+    at: Array,
+    history: PassHistory,
+    learned: Learned,
+    sample: Block | None,
+    options: FitOptions,
+    unit: float,
+) -> Solution:
+    """The optimum without pairs."""
     optimum = find_optimum(problem, at, history, len(history.passes) + options.max_passes)
     if not math.isfinite(optimum.bound):
         _refuse_separated(problem, now=optimum.evaluation.coefficients)
     now, design = optimum.evaluation, problem.design
+    notes: tuple[str, ...] = ()
     last = problem.as_pass(now.coefficients, now.total_loss, optimum.bound)
     warn_unless_certified(optimum)
     if optimum.rank.n_dependent:
         notes = (
-            *notes,
             f"linearly dependent columns: {_dependent(optimum)}; of all effects that predict the same these are the "
             "smallest",
         )
@@ -191,36 +135,51 @@ def additive_model(
             out_of_sample = out_of_sample_of(optimum, learned, sample)
         except LimitReached:
             notes = (*notes, NO_LEAVE_ONE_OUT)
-    terms = effects_of(problem, now.coefficients, optimum.information, problem.sum_weight / n_effective)
+    known, losses = TermInformation.of(problem, optimum.information), losses_without(problem, now.coefficients)
+    terms = effects_of(problem, now.coefficients, known, losses, unit)
     values = now.coefficients / design.scale
     if now.steps is not None:
         design, values = with_exact_values(design, values, now.steps)
         terms = with_values(terms, design, values)
-    # Intervals that took the rows of a cluster as independent would be too narrow.
-    has_intervals = not problem.roles.cluster
-    return AdditiveModel(
-        intercept=last.intercept,
-        terms=terms if has_intervals else tuple(replace(term, std_error=term.std_error * math.nan) for term in terms),
-        log_loss=last.log_loss,
-        certificate=Certificate(last.bound, math.isfinite(optimum.bound)),
-        passes=optimum.passes,
-        n_rows=problem.n_rows,
-        sum_weight=problem.sum_weight,
-        base_rate=problem.base_rate,
-        positive=positive_text(problem.roles),
-        positive_value="" if problem.roles.pos_label is None else value_text(problem.roles.pos_label),
-        classes=classes_of(learned),
-        design=design,
-        values=values,
-        has_offset=problem.roles.offset is not None,
-        offset=offset,
-        n_positive=learned.n_positive,
-        out_of_sample=out_of_sample,
-        n_dropped=learned.columns.n_dropped,
-        missing=problem.roles.missing,
-        source=problem.source.name,
-        notes=(*problem.source.notes, *notes),
-        cautions=cautions_of(learned, None, None, has_intervals=has_intervals),
+    return Solution(design, values, terms, last, optimum.passes, out_of_sample, notes=notes)
+
+
+def _with_pairs(
+    problem: Problem,
+    at: Array,
+    history: PassHistory,
+    learned: Learned,
+    pairs: str | tuple[tuple[str, str], ...],
+    options: FitOptions,
+    unit: float,
+) -> Solution:
+    """The optimum with pairs."""
+    from logloss.onepass.summaries import mass_of
+
+    named = None if isinstance(pairs, str) else pairs
+    fit = fit_pairs(problem, at, history, learned, named, len(history.passes) + options.max_passes, unit)
+    state, information = fit.state, fit.information
+    problem, at, design = state.problem, state.at, state.problem.design
+    last = problem.as_pass(at, state.sums.total_loss, state.bound)
+    if last.bound > problem.tolerance:
+        warn(
+            f"the fit stopped after {counted(len(state.history.passes), 'pass', 'passes')}: it is certified to be at "
+            f"most {last.bound:.1g} nats per row above the minimum (`tolerance` is {problem.tolerance:.1g}). Raise "
+            "`max_passes`, or look at `model.passes`.",
+            ConvergenceWarning,
+        )
+    losses, known = losses_without(problem, at), information.of_terms()
+    out_of_sample = left_out_along(problem, state.sums, information, fit.sample) if options.leave_one_out else None
+    coded = design.coded(fit.sample.features)
+    weights = weights_of_places(design, coded, mass_of(fit.sample))
+    return Solution(
+        design,
+        at / design.scale,
+        effects_of(problem, at, known, losses, unit),
+        last,
+        state.history.passes,
+        out_of_sample,
+        pair_effects_of(problem, at, information, weights, losses, unit),
     )
 
 

@@ -22,6 +22,7 @@ from logloss.information import entropy
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model_predictions import ModelPredictions
+from logloss.training.pair_effects import PairEffect, Pairs
 from logloss.training.predict import Predictor
 from logloss.training.separation import Separation
 from logloss.training.term_effects import TermEffect
@@ -38,6 +39,9 @@ class AdditiveModel(ModelPredictions, Answer):
     terms : tuple of TermEffect
         The function of each column, with standard errors, in the order of the table's columns; `shapes` has them by
         name.
+    pair_terms : tuple of PairEffect
+        What pairs of columns add beyond these, those with `pairs` that the data speak for first; `pairs` has them by
+        the names of their columns.
     log_loss : float
         Mean log loss on the rows it was trained on, in nats, without the penalty.
     certificate : Certificate
@@ -76,6 +80,7 @@ class AdditiveModel(ModelPredictions, Answer):
     positive: str
     design: Design
     values: Array = field(compare=False)
+    pair_terms: tuple[PairEffect, ...] = ()
     has_offset: bool = False
     n_positive: int | None = None
     positive_value: str = ""
@@ -94,9 +99,16 @@ class AdditiveModel(ModelPredictions, Answer):
         return {term.column: term for term in self.terms}
 
     @property
+    def pairs(self) -> Pairs:
+        """The pairs by the names of their columns, in either order: `model.pairs["age", "hours"]`."""
+        return Pairs(self.pair_terms)
+
+    @property
     def effective_degrees_of_freedom(self) -> float:
         """How many coefficients the penalty leaves, any intercept included."""
-        return int(self.fit_intercept) + sum(term.effective_degrees_of_freedom for term in self.terms)
+        of_terms = sum(term.effective_degrees_of_freedom for term in self.terms)
+        of_pairs = sum(term.effective_degrees_of_freedom for term in self.pair_terms)
+        return int(self.fit_intercept) + of_terms + of_pairs
 
     @property
     def fit_intercept(self) -> bool:
@@ -113,13 +125,15 @@ class AdditiveModel(ModelPredictions, Answer):
         """The recipe with its coefficients, as rows are predicted by it."""
         return Predictor(self.design, self.values, (), self.has_offset, self.offset, self.missing)
 
-    def share_of_skill(self, column: str) -> float:
-        """How much of the skill a term carries: what the log loss rises by without it, over baseline − log loss.
+    def share_of_skill(self, column: str | tuple[str, str]) -> float:
+        """How much of the skill a term, or a pair, carries: what the log loss rises by without it, over baseline − log
+        loss.
 
         Shares need not add up to 1, as terms stand in for each other. NaN with an offset, which has a part in it.
         """
         gained = 0.0 if self.has_offset else float(entropy(self.base_rate)) - self.log_loss
-        return (self.shapes[column].loss_without - self.log_loss) / gained if gained > 0 else math.nan
+        term = self.shapes[column] if isinstance(column, str) else self.pairs[column]
+        return (term.loss_without - self.log_loss) / gained if gained > 0 else math.nan
 
     def to_dict(self) -> dict[str, Any]:
         """The model as JSON-ready values, units in the names; undefined is None with a reason beside it."""
@@ -148,6 +162,20 @@ class AdditiveModel(ModelPredictions, Answer):
             )
             | {"precisions": list(term.precisions), "effects": [jsonable(row) for row in term.table]}
             for term in self.terms
+        ]
+        figures["pairs"] = [
+            jsonable(
+                {
+                    "columns": list(term.columns),
+                    "effective_degrees_of_freedom": term.effective_degrees_of_freedom,
+                    "range_log_odds": term.range,
+                    "log_loss_without_nats": term.loss_without,
+                    "share_of_skill": self.share_of_skill(term.columns),
+                    "precision": term.precision,
+                }
+            )
+            | {"effects": [jsonable(row) for row in term.table]}
+            for term in self.pair_terms
         ]
         put(figures, "certificate_nats_per_row", self.certificate.nats_per_row)
         figures["certificate_is_proven"] = self.certificate.is_proven

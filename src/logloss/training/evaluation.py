@@ -330,7 +330,7 @@ def bound_at(
     sums: CurvatureSummary,
     objective: float,
     gradient: Array,
-    factor: Factor,
+    factor: Factor | None,
     moved: Array | None,
     pull: tuple[Array, Array] | None = None,
 ) -> float:
@@ -348,17 +348,18 @@ def bound_at(
     of_loss, sizes = sums.gradient[free], sums.sizes[0, free]
     if pull is not None:
         gradient, of_loss, sizes = gradient - pull[0], of_loss - pull[0], sizes + pull[1]
-    has_hessian = moved is not None and factor.n_dependent == 0 and rank.is_sure
+    has_hessian, solved, deviations = False, gradient, gradient
     reach = drift = lost = 0.0
-    if moved is not None and has_hessian:
-        reach = reach_of(factor.deviations, sums.largest[free], problem.groups)
+    if factor is not None and moved is not None and factor.n_dependent == 0 and rank.is_sure:
+        has_hessian, solved, deviations = True, factor.solve(gradient), factor.deviations
+        reach = reach_of(deviations, sums.largest[free], problem.groups)
         drift = reach * factor.length(moved) if moved.any() else 0.0
         lost = 0.0 if factor.is_single else factor.lost_share(sums.n_additions)
     bound: float = bound_of(
         (
             gradient,
-            factor.solve(gradient) if has_hessian else gradient,
-            factor.deviations if has_hessian else gradient,
+            solved,
+            deviations,
             of_loss,
             sums.curvature[free],
             sizes,

@@ -25,8 +25,8 @@ from logloss.data.source import Source, as_source, kept_if_small
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import listed, printable
-from logloss.training.additive_fit import (
-    additive_model,
+from logloss.training.additive_fit import additive_model
+from logloss.training.additive_options import (
     check_options,
     columns_apart,
     constraints_of,
@@ -59,6 +59,7 @@ def fit(
     reference: Mapping[str, Any] | None = None,
     shapes: str | Mapping[str, str] | None = None,
     pooled: str | Sequence[str] | None = None,
+    pairs: str | Sequence[tuple[str, str]] | None = None,
     monotonic_cst: Mapping[str, int] | Sequence[int] | None = None,
     l2: float = 0.0,
     fit_intercept: bool = True,
@@ -123,6 +124,10 @@ def fit(
         average of the column the more, the fewer rows it has and the less levels differ. Columns of numbers among them
         are codes. If left out with `shapes`, all categories. A level that training did not see has the average effect.
         Without `shapes` numbers and the other categories have coefficients without a penalty.
+    pairs : "auto", or list of (name, name), optional
+        With `shapes`: pairs of columns that contribute a table beyond what each contributes by itself. "auto": all that
+        raise the marginal likelihood, from one pass that looks at every pair, up to 500; not with `pooled`, and none of
+        a column in `monotonic_cst`. Other levels than the 48 most frequent of a category share a place. docs/shapes.md.
     monotonic_cst : dict of name to {1, -1, 0}, or list of these, one for each column, optional
         With `shapes`: columns whose contribution must not decrease (1) or not increase (-1) anywhere; 0: no constraint.
         They are "smooth" or "linear". The precisions are those that are chosen without constraints, and the certificate
@@ -296,7 +301,7 @@ def fit(
         interval=interval,
     )
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
-    choice_of_shapes = shape_choice(shapes, pooled)
+    choice_of_shapes = shape_choice(shapes, pooled, pairs)
     if choice_of_shapes is not None:
         check_options(options, start)
     elif monotonic_cst is not None:
@@ -372,7 +377,8 @@ def fit(
                 named = offset if isinstance(offset, str) else ""
                 sample = starting_sample(learned.design, learned.columns.sample)
                 notes = (*notes, *_lost_orders(source, learned.design, reference or {}))
-                return additive_model(problem, learned, sample, options, offset=named, notes=notes)
+                tables = choice_of_shapes.pairs
+                return additive_model(problem, learned, sample, options, pairs=tables, offset=named, notes=notes)
             start_point = start_of(start, learned.design)
             path = None
             if choice is not None and options.l2_path is not None:

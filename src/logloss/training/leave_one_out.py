@@ -33,6 +33,8 @@ from logloss.training.separation_program import MOST_WORK
 
 if TYPE_CHECKING:
     from logloss.onepass.kernels.left_out import AllRows
+    from logloss.onepass.summaries import CurvatureSummary
+    from logloss.training.pair_information import PairInformation
 
 # From so many rows on, a random sample of them is looked at.
 SAMPLED_FROM = 200_000
@@ -165,6 +167,20 @@ def refit_without(problem: Problem, at: Array, place: Place, row: int, rate: flo
     if not optimum.directions and problem.limits is not None and not problem.limits.work > 0:
         raise LimitReached
     return None if optimum.directions else optimum.evaluation.coefficients
+
+
+def left_out_along(
+    problem: Problem, sums: CurvatureSummary, information: PairInformation, sample: Block
+) -> OutOfSample:
+    """One Newton step for each row, or each of a sample of a large table, along the directions of an information."""
+    from logloss.onepass.summaries import LeftOutSummary
+
+    tell_phase(problem.progress, LEAVE_ONE_OUT)
+    is_sampled = problem.n_rows >= SAMPLED_FROM
+    empty = LeftOutSummary.empty(sums.point, information.along_inverse)
+    summary = replace(problem, phase=LEAVE_ONE_OUT).summarised(empty, cut(sample) if is_sampled else ())
+    log_loss = sums.total_loss / problem.sum_weight + summary.increase
+    return OutOfSample(log_loss, log_loss, "sampled steps" if is_sampled else "steps", summary.n_rows)
 
 
 def _stepped(optimum: Optimum, refitted: Problem, inverse: Array, sample: Block | None) -> OutOfSample:

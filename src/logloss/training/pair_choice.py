@@ -7,20 +7,18 @@ likelihood of the quadratic approximation is larger with it than without, at the
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from itertools import combinations
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logloss.data.binding import no_feature
 from logloss.data.block import Block
 from logloss.data.design import Design
-from logloss.data.pairs import Side, pair_of, side_of
+from logloss.data.pairs import Side, pair_of, side_of_levels, side_of_numbers
 from logloss.data.rows import Array
-from logloss.data.terms import Category, Numbers, codes_in
-from logloss.errors import DataError
-from logloss.text import printable, value_text
+from logloss.data.shapes import Shape
+from logloss.data.terms import Category, Numbers
 from logloss.training.problem import Problem
 
 if TYPE_CHECKING:
@@ -32,27 +30,20 @@ MOST_COLUMNS, MOST_PAIRS = 100, 500
 PRECISIONS = np.geomspace(0.3, 3e4, 24)
 
 
-@dataclass(frozen=True, slots=True)
-class Candidates:
-    """Pairs beside the terms of a problem, and the precision that each begins with, shape (n_pairs,)."""
-
-    problem: Problem
-    precisions: Array
-
-
 def with_sides(design: Design, rows: Sequence[Block]) -> Design:
-    """A design with a side for each term that is a curve or a category; rows: drawn ones."""
+    """A design with a side for each term, but for what must be monotone; rows: drawn ones."""
     from logloss.onepass.summaries import mass_of
 
     weights = np.concatenate([mass_of(each) for each in rows])
     sides: list[Side] = []
     for j, term in enumerate(design.terms):
-        if isinstance(term, Numbers):
+        if isinstance(term, Numbers) or (isinstance(term, Shape) and term.constraint):
             continue
         own = [each.features[j] for each in rows]
-        is_levels = isinstance(term, Category)
-        values = [codes_in(term, each)[0] if is_levels else each.values.astype(np.float64) for each in own]
-        sides.append(side_of(term, np.concatenate(values), weights))
+        if isinstance(term, Category):
+            sides.append(side_of_levels(term))
+        else:
+            sides.append(side_of_numbers(term, np.concatenate([each.values for each in own]).astype(float), weights))
     return replace(design, sides=tuple(sides))
 
 

@@ -13,18 +13,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from logloss.data.block import Block
+from logloss.data.design import Design
 from logloss.data.rows import Array
-from logloss.training.evaluation import PassHistory, Rank, _bound, lbfgs_step, with_pair
+from logloss.training.evaluation import Pairs, PassHistory, Rank, bound_at, lbfgs_step, with_pair
+from logloss.training.pair_choice import named, screened, with_sides
 from logloss.training.pair_information import FOR_ERRORS, FOR_STEPS, PairInformation, blocks_of_terms
-from logloss.training.precisions import LEAST, MOST
+from logloss.training.posterior import MOST
+from logloss.training.precisions import LEAST
 from logloss.training.problem import Problem
+from logloss.training.recipe import ROWS_FOR_KNOTS, Learned, sampled_block
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary
 
 # Times that precisions are updated, and by how much each may change.
 N_UPDATES, MOST_CHANGE = 4, 10.0
-# A pair is left out of the model once its penalty leaves it so little.
+# Of a pair that was not named its penalty must leave so many effective degrees of freedom for it to stay.
 LEAST_FREEDOM = 0.05
 # What an update adds to the effective degrees of freedom of a pair: a whole coefficient, or less of a small table.
 USUAL_PRODUCTS = 32
@@ -64,7 +68,7 @@ class PairState:
     def bound(self) -> float:
         """Nats by which the objective can be above its least: the duality gap."""
         free = self.problem.free
-        return _bound(self.problem, Rank(), self.sums, self.objective, self.gradient[free], None, None)
+        return bound_at(self.problem, Rank(), self.sums, self.objective, self.gradient[free], None, None)
 
 
 def evaluated(problem: Problem, history: PassHistory, at: Array) -> PairState:
@@ -85,46 +89,111 @@ def stepped(state: PairState, step: Array) -> PairState:
     return state
 
 
-def with_pair_precisions(
-    state: PairState, of_terms: Sequence[tuple[slice, Array]], sample: Block | None, unit: float
-) -> PairState:
-    """The state once precisions are chosen, without the pairs that these leave nothing."""
-    for _ in range(N_UPDATES):
-        information = PairInformation(state.problem, state.sums, of_terms, sample, FOR_STEPS)
-        state = stepped(state, -information.solve(state.gradient))
-        freedom = information.effective_degrees_of_freedom[len(of_terms) :]
-        state = replace(state, problem=_updated(state.problem, state.at, freedom, unit))
-    return state
+def fit_pairs(
+    problem: Problem,
+    at: Array,
+    history: PassHistory,
+    learned: Learned,
+    pairs: tuple[tuple[str, str], ...] | None,
+    last_pass: int,
+    unit: float,
+) -> PairFit:
+    """The optimum of a problem with some pairs beside its terms: those that are named, or that the data speak for.
+
+    at: near the optimum without them. unit: the weight that counts as one row. last_pass: of all passes.
+    """
+    drawn = learned.columns.sample
+    rows = [block for _, block in drawn.chosen(ROWS_FOR_KNOTS)]
+    sample = sampled_block(problem.design, drawn.pieces, min(len(drawn.priorities), ROWS_FOR_KNOTS))
+    of_terms = blocks_of_terms(problem.design, problem.curvature(at).hessian)
+    alone = replace(problem, design=with_sides(problem.design, rows))
+    design, precisions = screened(alone, at, unit) if pairs is None else named(alone, at, pairs, unit)
+    beside = _with_design(problem, design, precisions * unit)
+    state = evaluated(beside, history, np.concatenate([at, np.zeros(design.width - len(at))]))
+    fit = Fit(of_terms, sample, unit)
+    state = fit.with_precisions(state, keeps_all=pairs is not None)
+    state = fit.solved(state, last_pass)
+    information = fit.information(state, FOR_ERRORS)
+    return PairFit(state, information, sample)
+
+
+@dataclass(frozen=True, slots=True)
+class PairFit:
+    """The last pass, the information there, and the rows that were drawn."""
+
+    state: PairState
+    information: PairInformation
+    sample: Block
+
+
+def _with_design(problem: Problem, design: Design, precisions: Array) -> Problem:
+    """The problem with pairs of these precisions."""
+    of_each = np.zeros(design.width)
+    if problem.precisions is not None:
+        of_each[: design.width_of_terms] = problem.precisions[: design.width_of_terms]
+    for span, precision in zip(design.pair_spans, precisions.tolist(), strict=True):
+        of_each[span] = precision
+    return replace(problem, design=design, free=design.free, precisions=of_each)
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """How passes are made. of_terms: as of `blocks_of_terms`; sample: rows that were drawn; unit: the weight of one."""
+
+    of_terms: Sequence[tuple[slice, Array]]
+    sample: Block
+    unit: float
+
+    def information(self, state: PairState, rows_of_each: int) -> PairInformation:
+        """At the point of a state."""
+        return PairInformation(state.problem, state.sums, self.of_terms, self.sample, rows_of_each)
+
+    def with_precisions(self, state: PairState, *, keeps_all: bool) -> PairState:
+        """The state once precisions are chosen; without the pairs that these leave nothing, unless all are kept."""
+        freedom = np.zeros(0)
+        for _ in range(N_UPDATES if state.problem.design.pairs else 0):
+            information = self.information(state, FOR_STEPS)
+            state = stepped(state, -information.solve(state.gradient))
+            freedom = information.effective_degrees_of_freedom[len(self.of_terms) :]
+            state = replace(state, problem=_updated(state.problem, state.at, freedom, self.unit))
+        stays = freedom >= LEAST_FREEDOM
+        if keeps_all or stays.all():
+            return evaluated(state.problem, state.history, state.at)
+        problem, design, of_each = state.problem, state.problem.design, np.array(state.problem.precisions)
+        kept = [pair for pair, stay in zip(design.pairs, stays.tolist(), strict=True) if stay]
+        spans = [span for span, stay in zip(design.pair_spans, stays.tolist(), strict=True) if stay]
+        precisions = np.array([of_each[span.start] for span in spans])
+        at = np.concatenate([state.at[: design.width_of_terms], *(state.at[span] for span in spans)])
+        smaller = _with_design(problem, replace(design, pairs=tuple(kept)), precisions)
+        return evaluated(smaller, state.history, at)
+
+    def solved(self, state: PairState, last_pass: int) -> PairState:
+        """Passes until the duality gap is within the tolerance, in nats per row, or no step lowers the objective."""
+        problem = state.problem
+        information = self.information(state, FOR_ERRORS)
+        pairs: Pairs = ()
+        decrement, n_steps = np.inf, 0
+        while state.bound > problem.tolerance * problem.sum_weight and len(state.history.passes) < last_pass:
+            step = lbfgs_step(pairs, information.solve, state.gradient)
+            before, decrement = decrement, -0.5 * float(state.gradient @ step)
+            if n_steps > 1 and decrement > max(SLOW * before, WORTH * self.unit):
+                information, pairs, n_steps = self.information(state, FOR_STEPS), (), 0
+                step = -information.solve(state.gradient)
+            after = stepped(state, step)
+            if after.sums is state.sums:
+                return after
+            pairs = with_pair(pairs, after.at - state.at, after.gradient - state.gradient)
+            state, n_steps = after, n_steps + 1
+        return state
 
 
 def _updated(problem: Problem, at: Array, freedom: Array, unit: float) -> Problem:
     """The problem with the precisions of the pairs updated by the rule of Fellner and Schall."""
-    precisions = problem.precisions.copy()
+    precisions = np.array(problem.precisions)
     for span, each, edf in zip(problem.design.pair_spans, problem.design.tables, freedom.tolist(), strict=True):
         old = precisions[span.start] / unit
         size = float(((at[span] / each.scale) ** 2).sum())
         left = max(edf, 0.0) + min(1.0, len(each.scale) / USUAL_PRODUCTS)
-        new = min(max(left / max(size, 1e-300), old / MOST_CHANGE), old * MOST_CHANGE)
+        new = min(max(left * unit / max(size, 1e-300), old / MOST_CHANGE), old * MOST_CHANGE)
         precisions[span] = min(max(new, LEAST), MOST) * unit
     return replace(problem, precisions=precisions)
-
-
-def solved(
-    state: PairState, of_terms: Sequence[tuple[slice, Array]], sample: Block | None, last_pass: int, tolerance: float
-) -> PairState:
-    """Passes until the duality gap is within the tolerance, in nats per row."""
-    problem = state.problem
-    information = PairInformation(problem, state.sums, of_terms, sample, FOR_STEPS)
-    pairs, n_steps, decrement = (), 0, np.inf
-    while state.bound > tolerance * problem.sum_weight and len(state.history.passes) < last_pass:
-        step = lbfgs_step(pairs, information.solve, state.gradient)
-        before, decrement = decrement, -0.5 * float(state.gradient @ step)
-        if n_steps > 1 and decrement > max(SLOW * before, WORTH):
-            information, pairs, n_steps = PairInformation(problem, state.sums, of_terms, sample, FOR_STEPS), (), 0
-            step = -information.solve(state.gradient)
-        after = stepped(state, step)
-        if after.sums is state.sums:
-            return after
-        pairs = with_pair(pairs, after.at - state.at, after.gradient - state.gradient)
-        state, n_steps = after, n_steps + 1
-    return state

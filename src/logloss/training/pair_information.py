@@ -21,6 +21,7 @@ from logloss.onepass.summaries.directions import Along, AlongInverse, Directions
 from logloss.training.factor import Factor
 from logloss.training.problem import Problem
 from logloss.training.recipe import cut
+from logloss.training.term_effects import TermInformation
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary
@@ -104,10 +105,9 @@ class PairInformation:
         every = np.sort(np.concatenate([each.shares for each in found]))[::-1]
         least = max(LEAST_SHARE, float(every[MOST_DIRECTIONS])) if len(every) > MOST_DIRECTIONS else LEAST_SHARE
         self.spectra = [
-            Spectrum(each.span, each.shares, each.vectors, int(np.count_nonzero(each.shares > least)))
-            for each in found
+            Spectrum(each.span, each.shares, each.vectors, int(np.count_nonzero(each.shares > least))) for each in found
         ]
-        self.design, self.fit_intercept = design, problem.fit_intercept
+        self.design, self.fit_intercept, self.penalty = design, problem.fit_intercept, penalty
         self.directions = self._directions()
         n_rows = rows_of_each * self.directions.n_directions
         few = cut(sample, n_rows) if sample is not None and n_rows < sample.n_rows else ()
@@ -178,3 +178,15 @@ class PairInformation:
             own = each.kept @ self.inverse[place, place] @ each.kept.T
             yield each.span, own + (rest / (1.0 + each.shares[each.n_kept :])) @ rest.T
 
+    def of_terms(self) -> TermInformation:
+        """What is known of the terms: the covariance of each by itself, and its effective degrees of freedom."""
+        width = self.design.width_of_terms
+        covariance, freedom = np.zeros((width, width)), np.zeros(width)
+        covariance[0, 0] = self.inverse[0, 0]
+        freedom[0] = float(self.fit_intercept)
+        for span, own in self.covariances():
+            if span.stop <= width:
+                covariance[span, span] = own
+                # Each coefficient's own share of what its penalty leaves the term.
+                freedom[span] = 1.0 - self.penalty[span] * np.diag(own)
+        return TermInformation(covariance, freedom)

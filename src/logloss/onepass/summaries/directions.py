@@ -111,6 +111,4 @@ class DirectionSummary(BlockwiseSummary):
             rows *= np.sqrt(of_rows[1, start:stop])[:, None]
             single = rows.astype(np.float32)
             total += single.T @ single
-        return DirectionSummary(
-            self.along, times_of(block), float(np.sum(mass_of(block))), block.coding, total
-        )
+        return DirectionSummary(self.along, times_of(block), float(np.sum(mass_of(block))), block.coding, total)

@@ -35,8 +35,8 @@ class Suspect:
 class LeftOutSummary(BlockwiseSummary):
     """The loss of each row under the fit, and under the fit to all others (exact sums of one Newton step each).
 
-    inverse: of the Hessian at the point, 0 for coefficients that are not free; or along directions. suspects: rows without which the others
-    may be separated, worst first.
+    inverse: of the Hessian at the point, 0 for coefficients that are not free; or along directions. suspects: rows
+    without which the others may be separated, worst first.
     """
 
     point: Point
