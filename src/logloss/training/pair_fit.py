@@ -73,7 +73,7 @@ class PairState:
 
 def evaluated(problem: Problem, history: PassHistory, at: Array) -> PairState:
     """A pass over the rows."""
-    sums = problem.curvature(at, wants_hessian=False, is_careful=history.is_careful)
+    sums = problem.curvature(at, wants_hessian=False)
     state = PairState(problem, sums, history)
     return replace(state, history=history.with_pass(problem, at, sums.total_loss, state.bound))
 

@@ -29,7 +29,9 @@ if TYPE_CHECKING:
 
 # A direction counts where the information on it is at least such a share of the penalty; of more directions those with
 # the largest shares.
-LEAST_SHARE, MOST_DIRECTIONS = 0.1, 3_000
+LEAST_SHARE, MOST_DIRECTIONS = 0.3, 2_500
+# The weakest directions that count are those below so many times the least share.
+WEAK = 4.0
 # Rows of a sample for each direction: for steps, and for what is said of the optimum.
 FOR_STEPS, FOR_ERRORS = 8, 40
 
@@ -107,6 +109,7 @@ class PairInformation:
         self.spectra = [
             Spectrum(each.span, each.shares, each.vectors, int(np.count_nonzero(each.shares > least))) for each in found
         ]
+        self.least = least
         self.design, self.fit_intercept, self.penalty = design, problem.fit_intercept, penalty
         self.directions = self._directions()
         n_rows = rows_of_each * self.directions.n_directions
@@ -162,12 +165,23 @@ class PairInformation:
         return AlongInverse(self.directions, self.inverse)
 
     @cached_property
+    def left_to_rest(self) -> float:
+        """How much of the information on a direction that does not count the others leave to it: as much as they leave,
+        on average, to the weakest of those that count."""
+        variances, ratios = np.diag(self.inverse), [np.zeros(0)]
+        for each, place in self._placed():
+            shares = each.shares[: each.n_kept]
+            left = np.maximum(1.0 / variances[place] - 1.0, 0.0)
+            ratios.append((left / shares)[shares < WEAK * self.least])
+        return float(np.mean(np.minimum(np.concatenate(ratios), 1.0)))
+
+    @cached_property
     def effective_degrees_of_freedom(self) -> Array:
         """Of each term and pair, in the order of the coefficients."""
         variances = np.diag(self.inverse)
         found = []
         for each, place in self._placed():
-            rest = each.shares[each.n_kept :]
+            rest = self.left_to_rest * each.shares[each.n_kept :]
             found.append(float((1.0 - variances[place]).sum() + (rest / (1.0 + rest)).sum()))
         return np.array(found)
 
@@ -176,7 +190,7 @@ class PairInformation:
         for each, place in self._placed():
             rest = each.vectors[:, each.n_kept :]
             own = each.kept @ self.inverse[place, place] @ each.kept.T
-            yield each.span, own + (rest / (1.0 + each.shares[each.n_kept :])) @ rest.T
+            yield each.span, own + (rest / (1.0 + self.left_to_rest * each.shares[each.n_kept :])) @ rest.T
 
     def of_terms(self) -> TermInformation:
         """What is known of the terms: the covariance of each by itself, and its effective degrees of freedom."""

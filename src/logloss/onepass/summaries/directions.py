@@ -37,25 +37,28 @@ class Directions:
         return 1 + sum(each.shape[-1] for each in (*self.of_levels, *self.of_shapes, *self.of_pairs))
 
     def rows(self, coded: Coded, start: int, stop: int) -> Array:
-        """What some rows multiply each direction with, shape (n_rows, n_directions); 1 of the intercept, the first.
+        """What some rows multiply each direction with, in single precision, shape (n_rows, n_directions).
 
-        Cost of a row: O(n_directions).
+        The first is the intercept. Cost of a row: O(n_directions).
         """
-        n_rows = stop - start
-        found = [np.ones((n_rows, 1))]
+        n_rows, at = stop - start, 1
+        found = np.ones((n_rows, self.n_directions), np.float32)
         beside = [(lower[start:stop], shares[start:stop]) for lower, shares in coded.beside]
         for codes, table in zip(coded.codes, self.of_levels, strict=True):
-            found.append(table[codes[start:stop]])
+            found[:, at : at + table.shape[1]] = table[codes[start:stop]]
+            at += table.shape[1]
         for (lower, shares), table in zip(coded.between, self.of_shapes, strict=True):
             own = np.zeros((n_rows, table.shape[1]))
             hats.add_between(lower[start:stop], shares[start:stop], table, own)
-            found.append(own)
+            found[:, at : at + table.shape[1]] = own
+            at += table.shape[1]
         for pair, table in zip(coded.design.pairs, self.of_pairs, strict=True):
             a, b = pair.sides
             own = np.zeros((n_rows, table.shape[2]))
             hats.add_from_table(*beside[a], *beside[b], table, own)
-            found.append(own)
-        return np.hstack(found)
+            found[:, at : at + table.shape[2]] = own
+            at += table.shape[2]
+        return found
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -68,7 +71,7 @@ class AlongInverse:
     def leverages(self, coded: Coded, start: int, stop: int) -> Array:
         """xᵀ H⁻¹ x of some rows, shape (n_rows,). Cost of a row: O(n_directions²)."""
         rows = self.directions.rows(coded, start, stop)
-        found: Array = np.einsum("ij,ij->i", rows @ self.inverse, rows)
+        found: Array = np.einsum("ij,ij->i", rows @ self.inverse.astype(np.float32), rows).astype(np.float64)
         return found
 
 
@@ -108,7 +111,6 @@ class DirectionSummary(BlockwiseSummary):
         total = np.zeros((directions.n_directions, directions.n_directions))
         for start, stop in pieces(block.n_rows):
             rows = directions.rows(coded, start, stop)
-            rows *= np.sqrt(of_rows[1, start:stop])[:, None]
-            single = rows.astype(np.float32)
-            total += single.T @ single
+            rows *= np.sqrt(of_rows[1, start:stop])[:, None].astype(np.float32)
+            total += rows.T @ rows
         return DirectionSummary(self.along, times_of(block), float(np.sum(mass_of(block))), block.coding, total)
