@@ -282,11 +282,6 @@ def _lower_root(matrix: Array) -> Array:
     return np.asfortranarray(patiently(lambda: np.linalg.cholesky(matrix), size=len(matrix)))
 
 
-def weighted_square(matrix: Any, weights: Array) -> Array:
-    """matrixᵀ · diag(weights) · matrix, of a matrix as of `thinned`."""
-    return _dense((matrix.T * weights) @ matrix)
-
-
 def thinned(matrix: Array) -> Any:
     """The same matrix; as a sparse one where most of it is 0."""
     if np.count_nonzero(matrix) > FEW_NUMBERS * matrix.size or not matrix.size:

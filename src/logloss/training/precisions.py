@@ -36,7 +36,7 @@ LEAST, FIRST = 1e-4, 1.0
 MOST_UPDATES, LONGEST, LITTLE = 10, 5.0, 0.1
 # Of the log marginal likelihood, and of the penalised log loss: what a step must be expected to gain, in nats, to be
 # followed by another one; on one Hessian also this share of what its first update gains.
-LITTLE_GAIN, ENOUGH = 1e-2, 0.1
+LITTLE_GAIN, ENOUGH = 3e-2, 0.1
 # Passes at most, and the share of a step below which it is not made shorter.
 MOST_PASSES, SHORTEST = 12, 1e-3
 # A sample of all rows has at most one in so many; with it passes begin, until they gain less, in nats.
