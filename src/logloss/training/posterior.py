@@ -109,8 +109,8 @@ class Posterior:
 
     @cached_property
     def slopes(self) -> tuple[Array, Array, Array]:
-        """(Gradient of the log likelihood in the log precisions, its Hessian, effective degrees of freedom) of the parts
-        that are in the model. Cost: O(n³)."""
+        """(Gradient of the log likelihood in the log precisions, its Hessian, effective degrees of freedom), of the
+        parts that are in the model. Cost: O(n³)."""
         problem, factor = self.problem, self.factor
         free, unit = problem.free, self.loss.unit
         own, numbers = self.part_of[free], np.flatnonzero(self.is_in)

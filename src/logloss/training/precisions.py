@@ -1,12 +1,9 @@
-"""The precisions of shapes and pooled levels, chosen from the data: Fellner–Schall updates on the Hessian of each pass.
+"""The precisions of shapes and pooled levels, chosen from the data: Newton's method on the Hessian of each pass.
 
 A coefficient with precision λ costs λ / 2 times its square, as if it were drawn from a normal distribution with
-variance 1 / λ. The update moves each λ to where the marginal likelihood of the quadratic approximation has its maximum.
-
-References
-----------
-Wood, S. N. & Fasiolo, M. (2017). A generalized Fellner-Schall method for smoothing parameter optimization with
-application to Tweedie location, scale and shape models. Biometrics 73(4), 1071-1081. doi:10.1111/biom.12666
+variance 1 / λ. Each pass moves the log λ to where the marginal likelihood of the quadratic approximation has its
+maximum, and the coefficients to its posterior mean there. A part whose precision grows without end is taken out of the
+model, and comes in again where that would raise the marginal likelihood.
 """
 
 from __future__ import annotations
