@@ -192,8 +192,10 @@ class _Path:
         points = tuple(Point(each.fit.coefficients, whole.design) for each in fits)
         inverses = tuple(each.inverse for each in fits if each.inverse is not None)
         steps = tuple(each.steps for each in fits if each.steps is not None)
-        own = (None, -1) if self.clusters is None else (self.clusters.hashes, self.clusters.mask)
-        return whole.summarised(HeldOutSummary.empty(LeftOutPaths(points, inverses, steps, *own, unit)))
+        paths = LeftOutPaths(points, inverses, steps, unit=unit)
+        if self.clusters is not None:
+            paths = replace(paths, clusters=self.clusters.hashes, mask=self.clusters.mask)
+        return whole.summarised(HeldOutSummary.empty(paths))
 
     def _keep(self, l2: float, fit: FoldFit, optimum: Optimum) -> None:
         inverse = patiently(lambda: optimum.information.inverse, size=len(self.whole.free))
@@ -281,14 +283,14 @@ def _clusters_of(whole: Problem, walked: Callable[[Any], Any]) -> Clusters:
     most = min(MOST_GROUPS, MOST_OF_HESSIANS // (width * (width + 1) // 2))
     if len(seen.clusters) < 2:
         raise DataError(
-            'penalty="auto" leaves out one cluster at a time, and all rows are of one: leave `cluster` out, or pass l2=.'
+            'penalty="auto" leaves out one cluster at a time, and there is only one: leave `cluster` out, or pass l2=.'
         )
     if len(seen.clusters) <= most:
         return Clusters(seen.clusters, seen.mask, seen.mask != -1)
     if most < FEWEST_GROUPS:
         raise DataError(
-            f'penalty="auto" with `cluster` keeps the Hessian of each, and {count(width)} coefficients are too many for '
-            "that: pass l2_path=True, which leaves clusters out by folds."
+            f'penalty="auto" with `cluster` keeps the Hessian of each, and {count(width)} coefficients are too many '
+            "for that: pass l2_path=True, which leaves clusters out by folds."
         )
     mask = 2 ** int(math.log2(most)) - 1
     return Clusters(np.unique(seen.clusters & mask), mask, True)

@@ -120,13 +120,21 @@ class HeldOutPaths(Protocol):
     """
 
     @property
-    def unit(self) -> float: ...  # noqa: D102
+    def unit(self) -> float:
+        """A weight."""
+
     @property
-    def n_folds(self) -> int: ...  # noqa: D102
+    def n_folds(self) -> int:
+        """How many folds there are."""
+
     @property
-    def n_l2(self) -> int: ...  # noqa: D102
+    def n_l2(self) -> int:
+        """How many models each fold has."""
+
     @property
-    def n_units(self) -> int: ...  # noqa: D102
+    def n_units(self) -> int:
+        """How many clusters' sums are kept."""
+
     def units(self, block: Block) -> Array:
         """The number of each row's cluster."""
 
@@ -187,8 +195,8 @@ class FoldPaths:
 class HeldOutSummary(BlockwiseSummary):
     """The losses of held-out rows under models that did not know them. Floating: laws hold to rounding.
 
-    masses: weight of each fold's held-out rows, shape (n_folds,); losses, n_infinite: their finite losses, summed, and how
-    many are infinite, shape (n_folds, n_l2). Each unit, a row or a cluster, has the vector v of its weight over
+    masses: weight of each fold's held-out rows, shape (n_folds,); losses, n_infinite: their finite losses, summed, and
+    how many are infinite, shape (n_folds, n_l2). Each unit, a row or a cluster, has the vector v of its weight over
     `paths.unit`, and times that the mean of its losses over the path, and each loss less that mean: moments is Σ v vᵀ
     over rows, shape (n_l2 + 2, n_l2 + 2); sums holds v of each cluster, shape (n_units, n_l2 + 2). Differences of
     losses lose no digits so.

@@ -55,7 +55,9 @@ def sentences_of(path: PenaltyPath) -> list[str]:
         found.append(f"the least loss is at the end of the path: {beyond} values may have a smaller loss")
     n_infinite = sum(point.n_infinite > 0 for point in path.points)
     if n_infinite:
-        why = "one cluster alone determines a coefficient" if path.is_leave_one_out else "the classes of a fold are separated"
+        why = "the classes of a fold are separated"
+        if path.is_leave_one_out:
+            why = f"one {path.sampling_unit} alone determines a coefficient"
         found.append(f"the {_short_loss(path)} is infinite at {counted(n_infinite, 'value')}: {why}")
     if path.why_not_zero:
         found.append(f"l2 = 0 was not compared: {path.why_not_zero}")
