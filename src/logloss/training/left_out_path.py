@@ -164,7 +164,9 @@ class _Path:
             new = None
         if new is None or new.n_infinite:
             return "without a penalty the classes are separated, or nearly, if a row is left out"
-        self._keep(0.0, fit_of(own, optimum), optimum)
+        # Where the Hessian was formed, not a step on: what one row or cluster alone determines shows in every digit.
+        fit = fit_of(own, optimum)._replace(coefficients=optimum.evaluation.coefficients)
+        self._keep(0.0, fit, optimum)
         return ""
 
     def refined(self) -> HeldOutSummary:

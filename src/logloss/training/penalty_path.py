@@ -244,7 +244,7 @@ def default_grid(
     """
     slopes = hessian
     if has_intercept:
-        slopes, scale = hessian[1:, 1:] - np.outer(hessian[1:, 0], hessian[0, 1:]) / hessian[0, 0], scale[1:]
+        slopes, scale = hessian[1:, 1:] - np.outer(hessian[1:, 0], hessian[0, 1:] / hessian[0, 0]), scale[1:]
     slopes = slopes * np.outer(scale, scale)
     values = np.diag(slopes)[np.diag(slopes) > 0]
     if not len(values):
