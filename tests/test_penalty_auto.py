@@ -89,14 +89,15 @@ def test_standard_errors_are_those_of_rows_and_of_paired_differences():
         leverage = np.einsum("ij,jk,ik->i", rows, inverse, rows)
         z = z + (q - y) * leverage / (1 - q * (1 - q) * leverage)
         costs[:, j] = np.logaddexp(0, z) - y * z
-    np.testing.assert_allclose(path.table["log_loss"], costs.mean(axis=0), rtol=1e-9)
+    # A certificate of 1e-12 nats leaves log-odds off by about 1e-6, and losses that rise with them by a share of it.
+    np.testing.assert_allclose(path.table["log_loss"], costs.mean(axis=0), atol=1e-7)
     np.testing.assert_allclose(path.table["std_error"], costs.std(axis=0, ddof=1) / 30, rtol=1e-6)
     best = int(np.argmin(costs.mean(axis=0)))
     apart = costs - costs[:, [best]]
     from scipy.stats import t
 
     low = apart.mean(axis=0) - t.ppf(0.975, 899) * apart.std(axis=0, ddof=1) / 30
-    np.testing.assert_allclose(path.table["difference_low"], low, atol=1e-9)
+    np.testing.assert_allclose(path.table["difference_low"], low, atol=1e-7)
 
 
 def test_one_standard_error_is_the_strongest_penalty_within():
