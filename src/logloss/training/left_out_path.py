@@ -45,7 +45,7 @@ from logloss.training.recipe import Learned
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import HeldOutSummary
-    from logloss.onepass.summaries.left_out_path import ClusterSteps
+    from logloss.onepass.summaries.left_out_losses import ClusterSteps
 
 # Nats per row that another value must promise to be tried, how many are tried at most, and the least ratio to the best.
 REFINED, MOST_REFINED, APART = 1e-5, 6, 1.02
@@ -187,7 +187,7 @@ class _Path:
     def held_out(self, fits: Sequence[PathFit]) -> HeldOutSummary:
         """The losses of left-out rows at some values: one walk."""
         from logloss.onepass.summaries import HeldOutSummary, Point
-        from logloss.onepass.summaries.left_out_path import LeftOutPaths
+        from logloss.onepass.summaries.left_out_losses import LeftOutPaths
 
         whole = self.whole
         unit = math.ldexp(1.0, math.frexp(whole.sum_weight / whole.n_rows)[1])
@@ -216,7 +216,7 @@ class _Path:
         Cost: one walk; O(n_clusters · width³).
         """
         from logloss.onepass.summaries import ClusterSummary, Point
-        from logloss.onepass.summaries.left_out_path import ClusterSteps
+        from logloss.onepass.summaries.left_out_losses import ClusterSteps
 
         whole, free = self.whole, self.whole.free
         # In units of the mean weight, so that no square leaves the range of numbers.
