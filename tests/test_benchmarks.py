@@ -97,6 +97,24 @@ QUOTED: list[tuple[str, str, list[str]]] = [
         "Their interval covers the population value in {:.0f}% of samples, that of 5,000 rows in {:.0f}%",
         [f"honesty / rows / rare extreme losses, {n} rows: log loss / coverage_percent" for n in ("500", "5,000")],
     ),
+    *(
+        (
+            "docs/inference.md",
+            f"| {text} | {' | '.join(['{:.5f}'] * 7)} |",
+            [f"penalty_auto / regrets / {case}, {n} rows / auto" for n in ("500", "2,000", "8,000")]
+            + [
+                f"penalty_auto / regrets / {case}, 2,000 rows / {name}"
+                for name in ("worst", "folds", "one_standard_error", "none")
+            ],
+        )
+        for case, text in (
+            ("dense", "20 columns"),
+            ("correlated", "30 correlated columns (0.95)"),
+            ("noise", "100 columns, 95 of them noise"),
+            ("categories", "levels: 60, 12; a number"),
+            ("rare", "20 columns, base rate 0.05"),
+        )
+    ),
     ("docs/scale.md", "| an empty summary of `measure` | {:,} |", ["scale / traffic / measure / there"]),
     *(
         (

@@ -275,7 +275,7 @@ def losses_of(held_out: HeldOutSummary) -> tuple[list[Estimate], list[Estimate],
     n_infinite = held_out.n_infinite.sum(axis=0)
     mass = float(held_out.masses.sum())
     if not mass > 0:
-        raise DataError("no row that is held out has weight, so no value can be chosen.")
+        raise DataError("no row that is tested by a fold of `cv` has weight, so no value can be chosen.")
     means = np.where(n_infinite > 0, np.inf, held_out.losses.sum(axis=0) / mass)
     best = int(np.argmin(means))
     units = mass / held_out.paths.unit
