@@ -18,6 +18,7 @@ from logloss import DataError
 from logloss.data.shapes import shape_of
 from logloss.files import document
 from logloss.training import additive_fit
+from logloss.training.evaluation import PassHistory
 from logloss.training.monotone import Steps, complementary
 from logloss.training.optimum import find_optimum
 
@@ -202,20 +203,22 @@ def test_the_bound_of_each_pass_is_above_the_true_gap(n_rows, pooled):
 
 
 def test_the_bound_holds_where_multipliers_meet_steps_that_are_not_0(monkeypatch):
-    """From steep curves that are to be flat: there the product of multipliers and steps is most of what is left."""
+    """Near the optimum, with steps that are not 0 where constraints hold them there: of what is left, first order in these
+    steps, their product with the multipliers is nearly all."""
 
-    def from_steep_curves(problem, at, history, max_passes):
-        steps = Steps.of(problem)
-        free = steps.moved(at[problem.free], np.full(len(steps.matrix), 0.02))
-        return find_optimum(problem, problem.full_vector(free), history, max_passes)
+    def from_near_by(problem, at, history, max_passes):
+        now, steps = find_optimum(problem, at, history, max_passes).evaluation, Steps.of(problem)
+        free = steps.moved(now.coefficients[problem.free], np.maximum(now.steps, 1e-8))
+        return find_optimum(problem, problem.full_vector(free), PassHistory.empty(problem), max_passes)
 
     table = drawn(300, seed=4)
-    monkeypatch.setattr(additive_fit, "find_optimum", from_steep_curves)
+    monkeypatch.setattr(additive_fit, "find_optimum", from_near_by)
     model = logloss.fit(table, "y", shapes="auto", monotonic_cst={"x": -1, "z": 1, "u": 1}, leave_one_out=False)
     least = peer_minimum(*spelled_out(model, table), table["y"]) / model.n_rows
     gaps = [each.log_loss + each.penalty - least for each in model.passes]
     proved = [(gap, each.bound) for gap, each in zip(gaps, model.passes, strict=True) if np.isfinite(each.bound)]
-    assert proved[0][0] > 1e-3
+    assert proved[0][0] > 1e-9
+    assert proved[0][1] < 2 * proved[0][0]
     assert all(gap <= bound + 1e-14 for gap, bound in proved)
 
 
