@@ -47,6 +47,16 @@ def shapes_of(given: str | None) -> str | dict[str, str] | None:
     return {name.strip(): kind.strip() for name, _, kind in pairs}
 
 
+def directions_of(given: str | None) -> dict[str, int] | None:
+    """`monotonic_cst=` from the command line: columns with 1, -1 or 0, between commas."""
+    if given is None:
+        return None
+    pairs = [each.rpartition("=") for each in given.split(",") if each.strip()]
+    if not pairs or not all(name.strip() and value.strip() in ("1", "-1", "0", "+1") for name, _, value in pairs):
+        raise click.UsageError(f"--monotonic-cst must read like age=1,income=-1; got {given!r}.")
+    return {name.strip(): int(value) for name, _, value in pairs}
+
+
 def folds_of(given: str | None) -> int | str | None:
     """`cv=` from the command line: a number of folds, or the name of a column."""
     return int(given) if given is not None and given.isdecimal() else given
@@ -101,6 +111,12 @@ def folds_of(given: str | None) -> int | str | None:
     callback=lambda _context, _option, given: shapes_of(given),
     help="Additive model: auto, every column of numbers a smooth term; or by name smooth, linear or cyclic, the others "
     "smooth. Categories are pooled. Precisions are chosen from the data.",
+)
+@click.option(
+    "--monotonic-cst",
+    metavar="COL=1|-1,…",
+    callback=lambda _context, _option, given: directions_of(given),
+    help="With --shapes: columns whose contribution must not decrease (1) or not increase (-1) anywhere.",
 )
 @click.option(
     "--pooled",

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 import numpy as np
 
@@ -14,6 +15,9 @@ from logloss.text import printable, value_text
 # What becomes of a column of numbers: a curve, a straight line, a curve that ends where it begins.
 SMOOTH, LINEAR, CYCLIC = "smooth", "linear", "cyclic"
 KINDS = (SMOOTH, LINEAR, CYCLIC)
+# How a monotone one runs; what makes its steps from knot to knot numbers of at least 0.
+INCREASING, DECREASING = "increasing", "decreasing"
+SIGNS = {INCREASING: 1, DECREASING: -1}
 # Up to so many distinct values, each is a knot.
 MOST_DISTINCT = 128
 # Of others: the half at quantiles of the rows, the half at quantiles of the distinct values.
@@ -28,7 +32,7 @@ class Shape:
     knots: ascending, shape (n_knots,). basis: the values at the knots, and then at a missing value where the column
     lacks any, of each coefficient; shape (n_places, n_coefficients). weights: of training rows at each of these places,
     a row between two knots being shared; shape (n_places,). parts: how many coefficients, one after the other, have a
-    precision in common.
+    precision in common. constraint: "increasing" or "decreasing" where it must be that.
     """
 
     column: str
@@ -37,6 +41,7 @@ class Shape:
     basis: Matrix
     weights: Array
     parts: tuple[int, ...]
+    constraint: str = ""
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Shape):
@@ -57,6 +62,16 @@ class Shape:
         """A name for the value at each knot, and at nothing: `age = 17`, `age is missing`."""
         names = tuple(f"{self.column} = {value_text(knot)}" for knot in self.knots.tolist())
         return (*names, f"{self.column} is missing") if self.may_lack else names
+
+    @property
+    def steps(self) -> Matrix:
+        """What must be at least 0 of a monotone shape, by coefficient, shape (n_steps, n_coefficients): the step from
+        each knot to the next, or of a line the one from its first knot to its last; 0 of a missing value."""
+        at = self.basis[: len(self.knots)]
+        if not self.constraint or len(at) < 2 or not at.any():
+            return np.zeros((0, self.basis.shape[1]))
+        found: Matrix = SIGNS[self.constraint] * np.diff(at[[0, -1]] if self.kind == LINEAR else at, axis=0)
+        return found
 
     @property
     def scale(self) -> Array:
@@ -88,12 +103,13 @@ class Shape:
 class ShapeChoice:
     """What becomes of each column. kinds: by name; other: of columns of numbers that are not named; None: a line
     without a penalty. pooled: names of categories whose levels are pooled; None: all. is_nameless: whether columns are
-    those of an array, which have no names."""
+    those of an array, which have no names. constraints: how those that must be monotone run, by name."""
 
     kinds: dict[str, str]
     other: str | None = SMOOTH
     pooled: tuple[str, ...] | None = None
     is_nameless: bool = False
+    constraints: Mapping[str, str] = field(default_factory=dict)
 
     def kind_of(self, name: str) -> str | None:
         """The kind of a column of numbers."""
@@ -105,6 +121,11 @@ class ShapeChoice:
 
     def check_category(self, name: str, *, has_reference: bool) -> None:
         """Refuse a shape of levels, and a reference of those that are pooled."""
+        if name in self.constraints:
+            raise DataError(
+                f'`monotonic_cst` must name columns of numbers; "{printable(name)}" is a category. Leave it '
+                "out, or pass the numbers that its levels stand for."
+            )
         if name in self.kinds:
             raise DataError(
                 f'`shapes` must name columns of numbers; "{printable(name)}" is a category. Leave it out: '
@@ -144,7 +165,7 @@ def knots_of(values: Array, weights: Array, low: float, high: float, most: int =
     return np.union1d(distinct, [low, high])
 
 
-def shape_of(column: str, kind: str, knots: Array, weights: Array, *, lacks: bool) -> Shape:
+def shape_of(column: str, kind: str, knots: Array, weights: Array, *, lacks: bool, constraint: str = "") -> Shape:
     """The term of a column. weights: of the rows at each knot, and at nothing where it `lacks`, shape (n_places,)."""
     of_knots = weights[: len(knots)]
     curves: list[Array] = []
@@ -158,7 +179,7 @@ def shape_of(column: str, kind: str, knots: Array, weights: Array, *, lacks: boo
         # What is missing is at the average, but for a coefficient of its own.
         basis = np.block([[basis, np.zeros((len(knots), 1))], [np.zeros((1, basis.shape[1])), np.ones((1, 1))]])
         parts.append(1)
-    return Shape(column, kind, knots, basis, weights, tuple(parts))
+    return Shape(column, kind, knots, basis, weights, tuple(parts), constraint)
 
 
 def _straight(knots: Array) -> list[Array]:

@@ -13,8 +13,8 @@ from logloss.calibration.answer import Calibration
 from logloss.calibration.maps import ISOTONIC, METHODS, MIXTURE, ScoreMap, StackedMap
 from logloss.data.design import Design
 from logloss.data.rows import Array
+from logloss.data.shapes import CYCLIC, SIGNS, Shape
 from logloss.data.shapes import KINDS as SHAPES
-from logloss.data.shapes import Shape
 from logloss.data.terms import Category, Numbers
 from logloss.errors import DataError
 from logloss.files.document import document_bytes, known_fields
@@ -147,6 +147,18 @@ def _are_weights(term: Shape) -> bool:
 
 def _is_rising_from_knot_to_knot(term: Shape) -> bool:
     return bool(len(term.knots)) and _is_finite(term.knots) and bool((np.diff(term.knots) > 0).all())
+
+
+def _is_constraint(term: Shape) -> bool:
+    return not term.constraint or (term.constraint in SIGNS and term.kind != CYCLIC)
+
+
+def _is_monotone(term: TermEffect) -> bool:
+    """Whether the effect runs as it must, at each place but that of a missing value."""
+    if not term.constraint:
+        return True
+    own = term.effect[[place is not None for place in term.at]]
+    return term.constraint in SIGNS and bool((SIGNS[term.constraint] * np.diff(own) >= 0).all())
 
 
 def _are_of_places(term: TermEffect) -> bool:
@@ -292,10 +304,12 @@ RULES = {
         Rule("parts", lambda t: all(size > 0 for size in t.parts), "whole numbers above 0"),
         Rule("basis", _is_basis, "a row for each knot, or one more, and a column for each coefficient"),
         Rule("weights", _are_weights, "a number of at least 0 for each row of `basis`"),
+        Rule("constraint", _is_constraint, f"nothing, or one of {', '.join(SIGNS)} where it is not cyclic"),
     ),
     TermEffect: (
         Rule("kind", lambda t: t.kind in KINDS_OF_TERMS, f"one of {', '.join(KINDS_OF_TERMS)}"),
         Rule("at", _are_of_places, "an effect, an error and a weight at each place"),
+        Rule("constraint", _is_monotone, f"nothing, or one of {', '.join(SIGNS)} where the effect runs so"),
         Rule("precisions", lambda t: all(0 <= each < np.inf for each in t.precisions), "finite numbers of at least 0"),
         Rule("loss_without", lambda t: t.loss_without >= 0, "a number of at least 0"),
     ),

@@ -28,6 +28,8 @@ MOST_COUNTED = 1 << 62
 ESTIMATE = {"value": float, "low": float, "high": float, "reason": str}
 # What a file holds outermost: its fields are named alone.
 WHOLE_FILE, HEADER = "the file", "the header"
+# Texts that older files of the same format do not have: empty there.
+LATER = ("constraint",)
 
 
 # Looked up once for each class: a model has a thousand terms of one class.
@@ -99,6 +101,8 @@ class Reader:
         """An object of a dataclass: it has these fields and no other, each of its kind, and its rules hold."""
         own = fields_of(kind)
         prefix = "" if where in (WHOLE_FILE, HEADER) else f"{where}: "
+        if isinstance(found, dict):
+            found = {name: "" for name in own if name in LATER} | found
         values = self._object(found, where, own)
         made = kind(**{name: self.value(values[name], each, f"{prefix}{name}") for name, each in own.items()})
         for rule in self.rules.get(kind, ()):

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
+from numbers import Real
 
 import numpy as np
 
@@ -12,17 +13,18 @@ from logloss.data.binding import matrix_names, no_feature
 from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array, Column, Roles, positive_text
-from logloss.data.shapes import KINDS, SMOOTH, ShapeChoice
+from logloss.data.shapes import CYCLIC, DECREASING, INCREASING, KINDS, SMOOTH, ShapeChoice
 from logloss.data.source import KeptSource, MemorySource, Source
 from logloss.data.terms import Category, Numbers, Term
 from logloss.errors import DataError
-from logloss.text import listed, printable, value_text
+from logloss.text import counted, listed, printable, value_text
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.certificate import Certificate
 from logloss.training.evaluation import PassHistory
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import NO_LEAVE_ONE_OUT, cautions_of, classes_of, warn_unless_certified
 from logloss.training.leave_one_out import out_of_sample_of
+from logloss.training.monotone import with_exact_values
 from logloss.training.optimum import Optimum, find_optimum
 from logloss.training.precisions import with_precisions
 from logloss.training.problem import LimitReached, Problem
@@ -30,7 +32,7 @@ from logloss.training.profile import PROFILE
 from logloss.training.recipe import Learned
 from logloss.training.separation import find_directions
 from logloss.training.standard_errors import INFORMATION
-from logloss.training.term_effects import effects_of
+from logloss.training.term_effects import effects_of, with_values
 
 AUTO = "auto"
 
@@ -56,6 +58,41 @@ def shape_choice(shapes: object, pooled: object) -> ShapeChoice | None:
     return ShapeChoice(dict(shapes), SMOOTH, names)
 
 
+def constraints_of(given: object, choice: ShapeChoice | None, features: Sequence[str]) -> dict[str, str]:
+    """`monotonic_cst` of `fit`, checked: how columns must run, by name. features: the columns, in order."""
+    if given is None:
+        return {}
+    if choice is None or choice.other is None:
+        raise DataError(
+            '`monotonic_cst` is for the curves of an additive model: pass shapes="auto", too, or leave it out.'
+        )
+    if not isinstance(given, Mapping):
+        values = list(given) if isinstance(given, Iterable) and not isinstance(given, str) else None
+        if values is None or len(values) != len(features):
+            got = value_text(given) if values is None else counted(len(values), "value")
+            raise DataError(
+                "`monotonic_cst` must be a dict of names of columns, or a list with one value for each of the "
+                f'{counted(len(features), "column")}: 1 increasing, -1 decreasing, 0 neither, such as {{"age": 1}}; '
+                f"got {got}."
+            )
+        given = dict(zip(features, values, strict=True))
+    found = {}
+    for name, value in given.items():
+        if not (isinstance(value, Real) and float(value) in (-1, 0, 1)):
+            raise DataError(
+                f"`monotonic_cst` must have 1 (increasing), -1 (decreasing) or 0 (neither) for {value_text(name)}; got "
+                f"{value_text(value)}."
+            )
+        if value and choice.kind_of(name) == CYCLIC:
+            raise DataError(
+                f"{value_text(name)} is cyclic and ends where it begins, so that it cannot be monotone. Leave it out "
+                'of `monotonic_cst`, or make it "smooth".'
+            )
+        if value or name not in features:
+            found[name] = INCREASING if float(value) > 0 else DECREASING
+    return found
+
+
 def _names_of(pooled: object) -> tuple[str, ...] | None:
     if pooled is None:
         return None
@@ -71,7 +108,7 @@ def _names_of(pooled: object) -> tuple[str, ...] | None:
 def with_choice(choice: ShapeChoice, roles: Roles) -> Roles:
     """The roles with the pooled columns among the categories; an error for names that are no features."""
     pooled = choice.pooled or ()
-    for option, names in (("shapes", choice.kinds), ("pooled", pooled)):
+    for option, names in (("shapes", choice.kinds), ("pooled", pooled), ("monotonic_cst", choice.constraints)):
         for name in names:
             if name not in roles.features:
                 raise no_feature(option, name, roles.features)
@@ -155,6 +192,10 @@ def additive_model(
         except LimitReached:
             notes = (*notes, NO_LEAVE_ONE_OUT)
     terms = effects_of(problem, now.coefficients, optimum.information, problem.sum_weight / n_effective)
+    values = now.coefficients / design.scale
+    if now.steps is not None:
+        design, values = with_exact_values(design, values, now.steps)
+        terms = with_values(terms, design, values)
     # Intervals that took the rows of a cluster as independent would be too narrow.
     has_intervals = not problem.roles.cluster
     return AdditiveModel(
@@ -170,7 +211,7 @@ def additive_model(
         positive_value="" if problem.roles.pos_label is None else value_text(problem.roles.pos_label),
         classes=classes_of(learned),
         design=design,
-        values=now.coefficients / design.scale,
+        values=values,
         has_offset=problem.roles.offset is not None,
         offset=offset,
         n_positive=learned.n_positive,

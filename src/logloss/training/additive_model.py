@@ -139,6 +139,7 @@ class AdditiveModel(ModelPredictions, Answer):
                 {
                     "column": term.column,
                     "kind": term.kind,
+                    "constraint": term.constraint,
                     "effective_degrees_of_freedom": term.effective_degrees_of_freedom,
                     "range_log_odds": term.range,
                     "log_loss_without_nats": term.loss_without,

@@ -109,7 +109,8 @@ class Evaluation:
 
     objective: with the penalty; gradient: of it, in the free coefficients. factor: the Hessian at `hessian_at`, which
     `pairs` correct. is_fresh: whether it is of this pass; is_of_sample: whether it is that of a sample.
-    decrement: half the squared Newton decrement, what the step is expected to gain.
+    decrement: half the squared Newton decrement, what the step is expected to gain. steps: of monotone shapes from knot
+    to knot, as `training.monotone` has them; those that a constraint holds at 0 are exactly that.
     """
 
     sums: CurvatureSummary
@@ -123,6 +124,7 @@ class Evaluation:
     step: Array
     decrement: float
     bound: float
+    steps: Array | None = None
 
     @property
     def is_proven(self) -> bool:
@@ -260,7 +262,7 @@ def evaluation_of(
     is_of_sample = of_sample is not None or (not is_fresh and last is not None and last.is_of_sample)
     if bound is None:
         moved = None if is_of_sample else (at - hessian_at)[problem.free]
-        bound = _bound(problem, history.known_rank, sums, objective, gradient, factor, moved)
+        bound = bound_at(problem, history.known_rank, sums, objective, gradient, factor, moved)
     evaluation = Evaluation(
         sums,
         objective,
@@ -304,7 +306,7 @@ def factored(
 
 
 def proved_bound(problem: Problem, rank: Rank, now: Evaluation, information: Callable[[], Factor]) -> float:
-    """The bound at a point with nothing in it that single precision has rounded, as `_bound`.
+    """The bound at a point with nothing in it that single precision has rounded, as `bound_at`.
 
     information: forms and factors the Hessian there in double precision; called where the bound needs it.
     """
@@ -314,15 +316,15 @@ def proved_bound(problem: Problem, rank: Rank, now: Evaluation, information: Cal
     if least <= problem.tolerance * problem.sum_weight:
         return least
     still = np.zeros(len(problem.free))
-    return min(least, _bound(problem, rank, now.sums, now.objective, now.gradient, information(), still))
+    return min(least, bound_at(problem, rank, now.sums, now.objective, now.gradient, information(), still))
 
 
 def duality_gap(problem: Problem, now: Evaluation) -> float:
     """The bound that needs no Hessian; inf where there is no penalty."""
-    return _bound(problem, Rank(), now.sums, now.objective, now.gradient, now.factor, None)
+    return bound_at(problem, Rank(), now.sums, now.objective, now.gradient, now.factor, None)
 
 
-def _bound(
+def bound_at(
     problem: Problem,
     rank: Rank,
     sums: CurvatureSummary,
@@ -330,15 +332,22 @@ def _bound(
     gradient: Array,
     factor: Factor,
     moved: Array | None,
+    pull: tuple[Array, Array] | None = None,
 ) -> float:
     """Nats by which the objective can be above its least, inf where none are proved: docs/certificate.md.
 
-    moved: from where the Hessian was formed; None where it is of a sample, which proves nothing. With a Hessian of
-    single precision the bound is provisional: good enough to end the passes, and proved again once they have ended.
+    moved: from where the Hessian was formed; None where it is of a sample, which proves nothing. pull: the gradient of
+    a linear function of the coefficients that is subtracted from the objective, and the sizes of what its entries are
+    sums of, times their number: the bound is then that of the difference, and no more than the objective. With a
+    Hessian of single precision the bound is provisional: good enough to end the passes, and proved again once they have
+    ended.
     """
     from logloss.onepass.kernels.certified import bound_of
 
     free = problem.free
+    of_loss, sizes = sums.gradient[free], sums.sizes[0, free]
+    if pull is not None:
+        gradient, of_loss, sizes = gradient - pull[0], of_loss - pull[0], sizes + pull[1]
     has_hessian = moved is not None and factor.n_dependent == 0 and rank.is_sure
     reach = drift = lost = 0.0
     if moved is not None and has_hessian:
@@ -350,9 +359,9 @@ def _bound(
             gradient,
             factor.solve(gradient) if has_hessian else gradient,
             factor.deviations if has_hessian else gradient,
-            sums.gradient[free],
+            of_loss,
             sums.curvature[free],
-            sums.sizes[0, free],
+            sizes,
             sums.sizes[1, free],
         ),
         (problem.penalty[free], sums.point.coefficients[free]),

@@ -25,7 +25,14 @@ from logloss.data.source import Source, as_source, kept_if_small
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import listed, printable
-from logloss.training.additive_fit import additive_model, check_options, columns_apart, shape_choice, with_choice
+from logloss.training.additive_fit import (
+    additive_model,
+    check_options,
+    columns_apart,
+    constraints_of,
+    shape_choice,
+    with_choice,
+)
 from logloss.training.certificate import Pass
 from logloss.training.firth import find_penalised
 from logloss.training.fit_options import FitOptions
@@ -53,6 +60,7 @@ def fit(
     reference: Mapping[str, Any] | None = None,
     shapes: str | Mapping[str, str] | None = None,
     pooled: str | Sequence[str] | None = None,
+    monotonic_cst: Mapping[str, int] | Sequence[int] | None = None,
     l2: float = 0.0,
     fit_intercept: bool = True,
     l2_path: bool | int | Sequence[float] | None = None,
@@ -116,6 +124,10 @@ def fit(
         average of the column the more, the fewer rows it has and the less levels differ. Columns of numbers among them
         are codes. If left out with `shapes`, all categories. A level that training did not see has the average effect.
         Without `shapes` numbers and the other categories have coefficients without a penalty.
+    monotonic_cst : dict of name to {1, -1, 0}, or list of these, one for each column, optional
+        With `shapes`: columns whose contribution must not decrease (1) or not increase (-1) anywhere; 0: no constraint.
+        They are "smooth" or "linear". The precisions are those that are chosen without constraints, and the certificate
+        is about the minimum under them. docs/shapes.md.
     l2 : float ≥ 0
         Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none. The intercept is never penalised.
     fit_intercept : bool
@@ -297,6 +309,8 @@ def fit(
     choice_of_shapes = shape_choice(shapes, pooled)
     if choice_of_shapes is not None:
         check_options(options, start)
+    elif monotonic_cst is not None:
+        constraints_of(monotonic_cst, None, ())
     is_table = features is not None or isinstance(y_true, str)
     if exclude and features is not None:
         raise DataError("pass `features` or `exclude`, not both.")
@@ -346,6 +360,8 @@ def fit(
         notes = () if features is not None else _unused(source, roles, exclude)
         if choice_of_shapes is not None:
             source, roles, choice_of_shapes = columns_apart(source, roles, choice_of_shapes)
+            constraints = constraints_of(monotonic_cst, choice_of_shapes, roles.features)
+            choice_of_shapes = replace(choice_of_shapes, constraints=constraints)
             roles = with_choice(choice_of_shapes, roles)
             if roles.cluster:
                 notes = (*notes, "no intervals of the effects: the rows of a cluster depend on each other")

@@ -25,6 +25,7 @@ from logloss.training.interruptible import (
     SAMPLE,
     tell_phase,
 )
+from logloss.training.monotone import is_monotone, solve_monotone
 from logloss.training.problem import Problem
 from logloss.training.recipe import ROWS_PER_COEFFICIENT, cut
 from logloss.training.separation import SeparatingDirections, find_directions
@@ -174,6 +175,11 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
 
     max_passes: of all of them together; where classes are separated, of the rows that are left there is at least one.
     """
+    if is_monotone(problem.design):
+        state = solve_monotone(problem, start, history, max_passes - len(history.passes))
+        rank, n_passes = state.history.known_rank, state.n_passes
+        passes, is_ended = state.history.passes, n_passes >= max_passes
+        return Optimum(problem, state.evaluation, rank, passes, None, is_ended, n_passes, own_rank=rank)
     separating: SeparatingDirections | None = None
     if not problem.is_penalised and _is_easily_separated(problem):
         separating = find_directions(problem, start)

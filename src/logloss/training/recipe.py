@@ -161,8 +161,8 @@ def design_of(
         elif isinstance(column, Range):
             values = [rows.features[j].values for rows in sample]
             kind = None if shapes is None else shapes.kind_of(name)
-            if kind is not None:
-                terms.append(_shape_of(name, kind, column, seen, j))
+            if shapes is not None and kind is not None:
+                terms.append(_shape_of(name, kind, column, seen, j, shapes.constraints.get(name, "")))
                 continue
             terms.append(_term_of_numbers(name, column, values, fit_intercept=fit_intercept))
     design = Design(tuple(terms), fit_intercept, shapes is not None and shapes.is_nameless)
@@ -209,7 +209,7 @@ def _term_of_numbers(name: str, column: Range, values: Sequence[Array], *, fit_i
     return numbers_of(name, names, means, lows, highs, column.n_lacking > 0, typical, sds, fit_intercept=fit_intercept)
 
 
-def _shape_of(name: str, kind: str, column: Range, seen: ColumnSummary, j: int) -> Shape:
+def _shape_of(name: str, kind: str, column: Range, seen: ColumnSummary, j: int, constraint: str) -> Shape:
     """The term of a column of numbers as a function; its knots come from the rows that were drawn."""
     from logloss.onepass.summaries.contract import mass_of
 
@@ -228,7 +228,8 @@ def _shape_of(name: str, kind: str, column: Range, seen: ColumnSummary, j: int) 
         )
     knots = knots_of(values[is_there], weights[is_there], low, high)
     lacks = bool(column.n_lacking[0] > 0)
-    return shape_of(name, kind, knots, weights_at(knots, values, weights, lacks=lacks), lacks=lacks)
+    at_knots = weights_at(knots, values, weights, lacks=lacks)
+    return shape_of(name, kind, knots, at_knots, lacks=lacks, constraint=constraint)
 
 
 def _refuse_equal_names(design: Design) -> None:

@@ -10,7 +10,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -58,6 +59,8 @@ class TermEffect:
         How many coefficients its penalty leaves it.
     loss_without : float
         In-sample log loss, in nats per row, where all rows have its average in place of it.
+    constraint : {"", "increasing", "decreasing"}
+        What it must be by `monotonic_cst`, wherever that is flat.
     """
 
     column: str
@@ -69,6 +72,7 @@ class TermEffect:
     precisions: tuple[float, ...]
     effective_degrees_of_freedom: float
     loss_without: float
+    constraint: str = ""
 
     @property
     def low(self) -> Array:
@@ -150,19 +154,26 @@ class TermEffect:
 def effects_of(problem: Problem, at: Array, factor: Factor, unit: float) -> tuple[TermEffect, ...]:
     """The effects of all terms at the optimum; factor: of the Hessian of the penalised objective there. One pass.
 
-    unit: the weight that counts as one row in standard errors and precisions.
+    unit: the weight that counts as one row in standard errors and precisions. Where monotone curves are flat the factor
+    is that of the moves that leave them so: degrees of freedom are counted among these, and standard errors are those
+    of a curve that is free to bend.
     """
-    design = problem.design
-    scale = design.scale[problem.free]
+    design, free = problem.design, problem.free
+    scale = design.scale[free]
+    inverse = factor.inverse
+    degrees = np.zeros(design.width)
+    degrees[free] = np.einsum("ij,ji->i", inverse, factor.matrix) - problem.penalty[free] * np.diag(inverse)
+    if factor.outer is not None:
+        inverse = Factor(factor.hessian).inverse
     covariance = np.zeros((design.width, design.width))
-    covariance[np.ix_(problem.free, problem.free)] = unit * factor.inverse / scale / scale[:, None]
+    covariance[np.ix_(free, free)] = unit * inverse / scale / scale[:, None]
     terms = _terms_of(design)
     moves = np.array([_without(design, at, *each) for each in terms])
     _, losses = problem.losses(at, np.vstack([np.zeros((1, design.width)), moves]), np.zeros(1))
     penalty = problem.penalty * design.scale**2 / unit
     values = at / design.scale
     return tuple(
-        _effect(design, *each, values, covariance, penalty, loss / problem.sum_weight)
+        _effect(design, *each, values, covariance, penalty, degrees, loss / problem.sum_weight)
         for each, loss in zip(terms, losses[1:].tolist(), strict=True)
     )
 
@@ -174,6 +185,12 @@ def bases_of(design: Design, values: Array) -> list[tuple[Array, Array]]:
         _, _, _, own, basis, _ = _spelled_out(design, *each)
         found.append((basis, values[own]))
     return found
+
+
+def with_values(terms: Sequence[TermEffect], design: Design, values: Array) -> tuple[TermEffect, ...]:
+    """The same terms, their effects those of a design and its coefficients in the user's units."""
+    bases = bases_of(design, values)
+    return tuple(replace(term, effect=basis @ own) for term, (basis, own) in zip(terms, bases, strict=True))
 
 
 def _terms_of(design: Design) -> list[tuple[Term, int, slice]]:
@@ -232,9 +249,10 @@ def _effect(
     values: Array,
     covariance: Array,
     penalty: Array,
+    degrees: Array,
     loss_without: float,
 ) -> TermEffect:
-    """One term. values, covariance, penalty: of the coefficients in the user's units."""
+    """One term. values, covariance, penalty: of the coefficients in the user's units; degrees: of freedom of each."""
     column, kind, at, own, basis, weights = _spelled_out(design, term, j, span)
     variances = covariance[np.ix_(own, own)]
     parts = np.split(penalty[own], np.cumsum(term.parts)[:-1]) if isinstance(term, Shape) else [penalty[own]]
@@ -246,8 +264,9 @@ def _effect(
         np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", basis, variances, basis, optimize=True), 0.0)),
         weights,
         tuple(float(part[0]) for part in parts if len(part)),
-        float(np.count_nonzero(np.diag(variances)) - penalty[own] @ np.diag(variances)),
+        float(degrees[own].sum()),
         loss_without if math.isfinite(loss_without) else math.inf,
+        term.constraint if isinstance(term, Shape) else "",
     )
 
 

@@ -46,7 +46,7 @@ def term_rows(model: AdditiveModel, most: int = IN_TEXT) -> tuple[list[list[str]
         "effective df": [edf_text(term.effective_degrees_of_freedom) for term in shown],
         "p": ["" if math.isnan(p) else p_value(p) for p in tests],
         "levels": [count(len(term.at)) if term.kind in (LEVELS, POOLED) else "" for term in shown],
-        "kind": [SHORT.get(term.kind, term.kind) for term in shown],
+        "kind": [constrained(SHORT.get(term.kind, term.kind), term) for term in shown],
     }
     # A column without any value is left out.
     columns_shown = {name: cells for name, cells in columns_shown.items() if any(cells) or name == ""}
@@ -61,9 +61,14 @@ def left_out(model: AdditiveModel, most: int = IN_TEXT) -> list[str]:
 
 
 def kind_text(term: TermEffect) -> str:
-    """What a term is: `smooth`, `2,972 levels, pooled`, `line, no penalty`."""
-    words = KIND_WORDS.get(term.kind, term.kind)
+    """What a term is: `smooth`, `smooth, increasing`, `2,972 levels, pooled`, `line, no penalty`."""
+    words = constrained(KIND_WORDS.get(term.kind, term.kind), term)
     return f"{counted(len(term.at), 'level')}, {words}" if term.kind in (LEVELS, POOLED) else words
+
+
+def constrained(words: str, term: TermEffect) -> str:
+    """The kind of a term in words, and how it runs where it must be monotone."""
+    return f"{words}, {term.constraint}" if term.constraint else words
 
 
 def edf_text(edf: float) -> str:
