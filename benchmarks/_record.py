@@ -28,9 +28,11 @@ HERE = pathlib.Path(__file__).parent
 PACKAGES = ("logloss", "numpy", "numba", "scipy", "pyarrow")
 # Named where they were imported.
 PEERS = ("duckdb", "pandas", "polars", "matplotlib", "mpmath", "dask", "distributed", "pyspark", "sklearn", "sklearnex")
-PEERS += ("glum",)
+PEERS += ("glum", "statsmodels", "interpret", "lightgbm")
 # Packages whose distribution has another name.
-DISTRIBUTIONS = {"sklearn": "scikit-learn", "sklearnex": "scikit-learn-intelex"}
+DISTRIBUTIONS = {"sklearn": "scikit-learn", "sklearnex": "scikit-learn-intelex", "interpret": "interpret-core"}
+# What must be equal in a record that figures are added to.
+SAME = ("machine", "commit", "quick", "sizes")
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
 
 Figures = dict[str, Any]
@@ -98,7 +100,13 @@ def shown(value: Any) -> str:
 
 
 def options(
-    text: str, parts: list[str], sizes: dict[str, tuple[int, int]], *, folder: bool, has_only: bool
+    text: str,
+    parts: list[str],
+    sizes: dict[str, tuple[int, int]],
+    choices: dict[str, tuple[str, ...]],
+    *,
+    folder: bool,
+    has_only: bool,
 ) -> argparse.Namespace:
     """The options of the command line."""
     parser = argparse.ArgumentParser(description=text.split("\n")[0])
@@ -110,6 +118,11 @@ def options(
     if has_only:
         parser.add_argument("--only", default="", metavar="TEXT", help="cases whose name has this in it")
     parser.add_argument("--json", nargs="?", type=pathlib.Path, const=True, metavar="PATH", help="keep the figures")
+    for name, of in choices.items():
+        words = f"some of {', '.join(of)}, with commas between; all if left out"
+        parser.add_argument(f"--{name}", type=chosen_of(of), default=list(of), metavar="NAMES", help=words)
+    if choices:
+        parser.add_argument("--add", action="store_true", help="add the figures to the record that is there")
     for name, (usual, quick) in sizes.items():
         of = f"{usual:,}; with --quick {quick:,}"
         parser.add_argument(f"--{name}", type=lambda word: int(float(word)), metavar="N", help=of)
@@ -120,22 +133,53 @@ def options(
     requested.parts = getattr(requested, "parts", None) or parts
     if unknown := set(requested.parts) - set(parts):
         parser.error(f"{', '.join(unknown)} is none of the parts: {', '.join(parts)}")
-    if requested.json is True and (requested.quick or requested.parts != parts or getattr(requested, "only", "")):
+    is_part = requested.parts != parts or bool(getattr(requested, "only", ""))
+    is_part |= any(getattr(requested, name) != list(of) for name, of in choices.items()) and not requested.add
+    if requested.json is True and (requested.quick or is_part):
         parser.error("only all parts at their usual length are kept in results: name a file")
     return requested
+
+
+def chosen_of(names: tuple[str, ...]) -> Callable[[str], list[str]]:
+    """The type of an option that takes some of the names; "none" stands for none of them."""
+
+    def chosen(words: str) -> list[str]:
+        asked = [] if words == "none" else words.split(",")
+        if unknown := set(asked) - set(names):
+            raise argparse.ArgumentTypeError(f"{', '.join(sorted(unknown))} is none of {', '.join(names)}")
+        return [name for name in names if name in asked]
+
+    return chosen
+
+
+def added_to(earlier: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
+    """A record with the figures of another run of the same commit on the same machine; equal cases are replaced."""
+    differing = [name for name in SAME if earlier[name] != kept[name]]
+    versions = earlier["versions"] | kept["versions"]
+    differing += [name for name, version in earlier["versions"].items() if versions[name] != version]
+    if differing:
+        sys.exit(f"nothing is added to the record, which differs in {', '.join(differing)}")
+    figures = {
+        name: earlier["figures"].get(name, {}) | kept["figures"].get(name, {})
+        for name in earlier["figures"] | kept["figures"]
+    }
+    return kept | {"versions": versions, "seconds": earlier["seconds"] + kept["seconds"], "figures": figures}
 
 
 def record(
     *works: Callable[[argparse.Namespace], Lines],
     folder: bool = False,
     has_only: bool = False,
+    choices: dict[str, tuple[str, ...]] | None = None,
     **sizes: tuple[int, int],
 ) -> Figures:
-    """Run the functions of a program; {function: {case: figures}}, printed and, where asked for, written."""
+    """Run the functions of a program; {function: {case: figures}}, printed and, where asked for, written.
+
+    choices: options that take some of the names; with these, runs of a part can be added to one record.
+    """
     program = sys.modules[works[0].__module__]
-    requested = options(
-        program.__doc__ or "", [work.__name__ for work in works], sizes, folder=folder, has_only=has_only
-    )
+    parts = [work.__name__ for work in works]
+    requested = options(program.__doc__ or "", parts, sizes, choices or {}, folder=folder, has_only=has_only)
     began = time.perf_counter()
     figures: Figures = {}
     for work in works:
@@ -159,5 +203,7 @@ def record(
             if requested.json is True
             else requested.json
         )
+        if getattr(requested, "add", False) and path.exists():
+            kept = added_to(json.loads(path.read_text(encoding="utf-8")), kept)
         path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return figures
