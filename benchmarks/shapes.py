@@ -160,7 +160,7 @@ def summed_up(own: str, lines: list[Figures], found: dict[str, list[Figures]]) -
 
 
 def below(others: list[float], losses: list[float]) -> Figures:
-    """By how much losses are below others, and its standard error (Nadeau & Bengio 2003, doi:10.1023/A:1024068626366)."""
+    """By how much losses are below others; the standard error of Nadeau and Bengio, doi:10.1023/A:1024068626366."""
     gains = [other - loss for other, loss in zip(others, losses, strict=True)]
     figures: Figures = {"less_linear": statistics.fmean(gains)}
     if len(gains) > 1:
