@@ -152,18 +152,19 @@ def chosen_of(names: tuple[str, ...]) -> Callable[[str], list[str]]:
     return chosen
 
 
+def differences(earlier: dict[str, Any], now: dict[str, Any]) -> list[str]:
+    """What keeps figures from being added to a record: another machine, commit, length or version."""
+    versions = now["versions"]
+    of_versions = [name for name, own in earlier["versions"].items() if versions.get(name, own) != own]
+    return [*(name for name in SAME if earlier[name] != now[name]), *of_versions]
+
+
 def added_to(earlier: dict[str, Any], kept: dict[str, Any]) -> dict[str, Any]:
-    """A record with the figures of another run of the same commit on the same machine; equal cases are replaced."""
-    differing = [name for name in SAME if earlier[name] != kept[name]]
-    versions = earlier["versions"] | kept["versions"]
-    differing += [name for name, version in earlier["versions"].items() if versions[name] != version]
-    if differing:
-        sys.exit(f"nothing is added to the record, which differs in {', '.join(differing)}")
-    figures = {
-        name: earlier["figures"].get(name, {}) | kept["figures"].get(name, {})
-        for name in earlier["figures"] | kept["figures"]
-    }
-    return kept | {"versions": versions, "seconds": earlier["seconds"] + kept["seconds"], "figures": figures}
+    """A record with the figures of another run; equal cases are replaced."""
+    both = {name: earlier[name] | kept[name] for name in ("versions", "figures")}
+    for name, cases in earlier["figures"].items():
+        both["figures"][name] = cases | kept["figures"].get(name, {})
+    return kept | both | {"seconds": round(earlier["seconds"] + kept["seconds"], 1)}
 
 
 def record(
@@ -180,6 +181,13 @@ def record(
     program = sys.modules[works[0].__module__]
     parts = [work.__name__ for work in works]
     requested = options(program.__doc__ or "", parts, sizes, choices or {}, folder=folder, has_only=has_only)
+    results = HERE / "results" / f"{pathlib.Path(program.__file__).stem}.json"
+    path = results if requested.json is True else requested.json
+    earlier: dict[str, Any] = {}
+    if path and getattr(requested, "add", False) and path.exists():
+        earlier = json.loads(path.read_text(encoding="utf-8"))
+        if found := differences(earlier, kept_of(requested, sizes)):
+            sys.exit(f"nothing can be added to {path}, which differs in {', '.join(found)}; remove it to begin anew")
     began = time.perf_counter()
     figures: Figures = {}
     for work in works:
@@ -190,20 +198,18 @@ def record(
         for case, line in work(requested):
             line = own[case] = {name: float(f"{v:.4g}") if isinstance(v, float) else v for name, v in line.items()}
             print(f"  {case:32}", *(f" {name} {shown(value)}" for name, value in line.items()), flush=True)
-    if requested.json:
-        kept = {
-            **circumstances(),
-            "quick": requested.quick,
-            "sizes": {name: getattr(requested, name) for name in sizes},
-            "seconds": round(time.perf_counter() - began, 1),
-            "figures": figures,
-        }
-        path = (
-            HERE / "results" / f"{pathlib.Path(program.__file__).stem}.json"
-            if requested.json is True
-            else requested.json
-        )
-        if getattr(requested, "add", False) and path.exists():
-            kept = added_to(json.loads(path.read_text(encoding="utf-8")), kept)
+    if path:
+        kept = kept_of(requested, sizes) | {"seconds": round(time.perf_counter() - began, 1), "figures": figures}
+        if earlier and differences(earlier, kept):
+            path = path.with_name(f"not_added_{path.name}")
+            print(f"written to {path}: {', '.join(differences(earlier, kept))} changed meanwhile")
+        elif earlier:
+            kept = added_to(earlier, kept)
         path.write_text(json.dumps(kept, indent=1) + "\n", encoding="utf-8")
     return figures
+
+
+def kept_of(requested: argparse.Namespace, sizes: dict[str, tuple[int, int]]) -> dict[str, Any]:
+    """What a record has beside the figures."""
+    own = {name: getattr(requested, name) for name in sizes}
+    return {**circumstances(), "quick": requested.quick, "sizes": own}
