@@ -80,9 +80,9 @@ def folds_of(given: str | None) -> int | str | None:
 )
 @click.option(
     "--penalty",
-    type=click.Choice(["firth", "flic", "flac"]),
-    help="Firth's penalty, for separated classes and rare events. With flic and flac the mean prediction is the base "
-    "rate.",
+    type=click.Choice(["auto", "firth", "flic", "flac"]),
+    help="auto: choose the L2 penalty by the leave-one-out log loss. Others: Firth's penalty, for separated classes "
+    "and rare events; with flic and flac the mean prediction is the base rate.",
 )
 @click.option(
     "--no-intercept", "fit_intercept", is_flag=True, flag_value=False, default=True, help="Fit without an intercept."
@@ -101,7 +101,8 @@ def folds_of(given: str | None) -> int | str | None:
 @click.option(
     "--selection",
     type=click.Choice(["best", "one_standard_error"]),
-    help="With --l2-path: the least log loss, or the largest penalty within one standard error of it.",
+    help="With --l2-path or --penalty auto: the least log loss, or the largest penalty within one standard error of "
+    "it.",
 )
 @click.option(
     "--shapes",

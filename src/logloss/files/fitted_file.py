@@ -27,7 +27,7 @@ from logloss.training.cluster_errors import CLUSTER_KINDS, TWO_WAY
 from logloss.training.firth import PENALTIES
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import LogisticModel
-from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, PathPoint, PenaltyPath
+from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, VALIDATIONS, PathPoint, PenaltyPath
 from logloss.training.profile import Profile
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import KINDS, Errors
@@ -364,6 +364,8 @@ RULES = {
         ),
         Rule("sampling_unit", lambda p: p.sampling_unit in SAMPLING_UNITS, " or ".join(SAMPLING_UNITS)),
         Rule("n_one_class", lambda p: p.n_one_class <= p.n_folds, "at most all folds"),
+        Rule("validation", lambda p: p.validation in VALIDATIONS, " or ".join(VALIDATIONS)),
+        Rule("n_folds", lambda p: p.is_leave_one_out == (p.n_folds == 0), "0 with leave-one-out, and only there"),
     ),
     LogisticModel: (
         *OF_MODELS,

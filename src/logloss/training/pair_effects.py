@@ -208,12 +208,12 @@ def _errors(each: PairTable, covariance: Array) -> Array:
 
 def weights_of_places(design: Design, coded: Any, mass: Array) -> list[Array]:
     """The weight of some rows at the places of each pair."""
-    from logloss.onepass.kernels.hats import knot_cross_tab
+    from logloss.onepass.kernels.hats import table_sums
 
     found = []
     for each in design.tables:
         a, b = each.pair.sides
-        own = np.zeros((each.a.n_places + 1, each.b.n_places + 1))
-        knot_cross_tab(*coded.beside[a], *coded.beside[b], mass, own)
-        found.append(own[:-1, :-1])
+        own = np.zeros((each.a.n_places + 1, each.b.n_places + 1, 1))
+        table_sums(*coded.beside[a], *coded.beside[b], mass[:, None], own)
+        found.append(own[:-1, :-1, 0])
     return found
