@@ -170,17 +170,13 @@ def _with_pairs(
         )
     losses, known = losses_without(problem, at), information.of_terms()
     out_of_sample = left_out_along(problem, state.sums, information, fit.sample) if options.leave_one_out else None
-    coded = design.coded(fit.sample.features)
-    weights = weights_of_places(design, coded, mass_of(fit.sample))
-    return Solution(
-        design,
-        at / design.scale,
-        effects_of(problem, at, known, losses, unit),
-        last,
-        state.history.passes,
-        out_of_sample,
-        pair_effects_of(problem, at, information, weights, losses, unit),
-    )
+    weights = weights_of_places(design, design.coded(fit.sample.features), mass_of(fit.sample))
+    of_pairs = pair_effects_of(problem, at, information, weights, losses, unit)
+    terms, values = effects_of(problem, at, known, losses, unit), at / design.scale
+    if len(state.held.steps):
+        design, values = with_exact_values(design, values, state.held.steps)
+        terms = with_values(terms, design, values)
+    return Solution(design, values, terms, last, state.history.passes, out_of_sample, of_pairs)
 
 
 def _has_reference(term: Term) -> bool:

@@ -222,6 +222,7 @@ def with_exact_values(design: Design, values: Array, steps: Array) -> tuple[Desi
             terms[term.column], own = _by_values(term, own, steps[start : start + n_steps])
         parts.append(own)
         start += n_steps
+    parts.append(values[design.width_of_terms :])
     replaced: Sequence = [terms.get(term.column, term) if isinstance(term, Shape) else term for term in design.terms]
     return replace(design, terms=tuple(replaced)), np.concatenate(parts)
 
