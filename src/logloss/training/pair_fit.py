@@ -37,6 +37,7 @@ USUAL_PRODUCTS = 32
 # The information is formed again where a step leaves so much of what is left to gain, as long as that is worth it.
 SLOW, WORTH = 0.1, 0.5
 # What a problem knows of its rows.
+FACT, DEBUG = 0.5, False
 OF_ROWS = "blocks", "sum_weight", "n_rows", "on_pass"
 # Below such a length of a step nothing is left to try.
 SHORTEST = 1e-3
@@ -216,8 +217,10 @@ class Fit:
             information = self.information(state, FOR_STEPS)
             state = stepped(state, information.solve, -information.solve(state.gradient))
             freedom = information.effective_degrees_of_freedom[len(self.of_terms) :]
+            gains = information.gains(state.at)[len(self.of_terms) :] / self.unit
             state = replace(state, problem=_updated(state.problem, state.at, freedom, self.unit))
-        stays = freedom >= LEAST_FREEDOM
+        stays = (freedom >= LEAST_FREEDOM) & (gains > FACT * freedom)
+        if DEBUG: print('pairs', len(stays), stays.sum(), np.round(gains[:20],1), np.round(freedom[:20],1))
         if keeps_all or stays.all():
             return state
         problem, design, of_each = state.problem, state.problem.design, np.array(state.problem.precisions)
@@ -240,7 +243,7 @@ class Fit:
             slope = state.gradient - state.held.pull
             before, decrement = decrement, 0.5 * float(slope @ information.solve(slope))
             if n_steps > 1 and decrement > max(SLOW * before, WORTH * self.unit):
-                information, pairs, n_steps = self.information(state, FOR_STEPS), (), 0
+                information, pairs, n_steps = self.information(state, FOR_ERRORS), (), 0
                 step = -information.solve(state.gradient)
             after = stepped(state, partial(_inverse, pairs, information.solve), step)
             if after.sums is state.sums:
