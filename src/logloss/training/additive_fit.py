@@ -30,7 +30,7 @@ from logloss.training.profile import PROFILE
 from logloss.training.recipe import Learned
 from logloss.training.separation import find_directions
 from logloss.training.standard_errors import INFORMATION
-from logloss.training.term_effects import effects_of
+from logloss.training.term_effects import effects_of, without_inference
 
 AUTO = "auto"
 
@@ -159,7 +159,7 @@ def additive_model(
     has_intervals = not problem.roles.cluster
     return AdditiveModel(
         intercept=last.intercept,
-        terms=terms if has_intervals else tuple(replace(term, std_error=term.std_error * math.nan) for term in terms),
+        terms=terms if has_intervals else tuple(map(without_inference, terms)),
         log_loss=last.log_loss,
         certificate=Certificate(last.bound, math.isfinite(optimum.bound)),
         passes=optimum.passes,

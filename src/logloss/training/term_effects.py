@@ -10,7 +10,7 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -25,6 +25,7 @@ from logloss.data.terms import Category, Numbers, Term
 from logloss.data.values import Value
 from logloss.training.factor import Factor
 from logloss.training.problem import Problem
+from logloss.training.term_tests import LooseFit, NullOfLevels, nulls_of, term_p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -58,6 +59,8 @@ class TermEffect:
         How many coefficients its penalty leaves it.
     loss_without : float
         In-sample log loss, in nats per row, where all rows have its average in place of it.
+    p_value : float
+        Of the test that it has no effect, in [0, 1]; NaN with clusters, and of a term without a coefficient.
     """
 
     column: str
@@ -69,6 +72,7 @@ class TermEffect:
     precisions: tuple[float, ...]
     effective_degrees_of_freedom: float
     loss_without: float
+    p_value: float = math.nan
 
     @property
     def low(self) -> Array:
@@ -148,7 +152,7 @@ class TermEffect:
 
 
 def effects_of(problem: Problem, at: Array, factor: Factor, unit: float) -> tuple[TermEffect, ...]:
-    """The effects of all terms at the optimum; factor: of the Hessian of the penalised objective there. One pass.
+    """The effects of all terms at the optimum; factor: of the Hessian of the penalised objective there. Two passes.
 
     unit: the weight that counts as one row in standard errors and precisions.
     """
@@ -161,10 +165,33 @@ def effects_of(problem: Problem, at: Array, factor: Factor, unit: float) -> tupl
     _, losses = problem.losses(at, np.vstack([np.zeros((1, design.width)), moves]), np.zeros(1))
     penalty = problem.penalty * design.scale**2 / unit
     values = at / design.scale
+    tests = _p_values(problem, at, factor, unit, moves)
     return tuple(
-        _effect(design, *each, values, covariance, penalty, loss / problem.sum_weight)
-        for each, loss in zip(terms, losses[1:].tolist(), strict=True)
+        _effect(design, *each, values, covariance, penalty, loss / problem.sum_weight, p_value)
+        for each, loss, p_value in zip(terms, losses[1:].tolist(), tests, strict=True)
     )
+
+
+def _p_values(problem: Problem, at: Array, factor: Factor, unit: float, moves: Array) -> list[float]:
+    """Of the tests of all terms. moves: those that take each out."""
+    design, terms = problem.design, _terms_of(problem.design)
+    information = np.zeros(design.width)
+    information[problem.free] = factor.hessian.diagonal - problem.penalty[problem.free]
+    loose = LooseFit.of(problem, at, factor, unit)
+    pooled = {k: (term, span) for k, (term, _, span) in enumerate(terms) if isinstance(term, Category)}
+    pooled = {k: each for k, each in pooled.items() if each[0].is_pooled}
+    nulls: dict[int, NullOfLevels] = {}
+    if pooled:
+        weights = [np.array(term.weights) for term, _ in pooled.values()]
+        spans, points = [span for _, span in pooled.values()], [at + moves[k] for k in pooled]
+        of_each = nulls_of(problem, loose, points, spans, weights, information * design.scale**2 / unit)
+        nulls = dict(zip(pooled, of_each, strict=True))
+    found = []
+    for k, each in enumerate(terms):
+        own = _spelled_out(design, *each)[3]
+        sizes = each[0].parts if isinstance(each[0], Shape) else (len(own),)
+        found.append(term_p_value(loose, own, sizes, nulls.get(k)))
+    return found
 
 
 def bases_of(design: Design, values: Array) -> list[tuple[Array, Array]]:
@@ -174,6 +201,11 @@ def bases_of(design: Design, values: Array) -> list[tuple[Array, Array]]:
         _, _, _, own, basis, _ = _spelled_out(design, *each)
         found.append((basis, values[own]))
     return found
+
+
+def without_inference(term: TermEffect) -> TermEffect:
+    """The same without standard errors and p-value."""
+    return replace(term, std_error=term.std_error * math.nan, p_value=math.nan)
 
 
 def _terms_of(design: Design) -> list[tuple[Term, int, slice]]:
@@ -233,11 +265,13 @@ def _effect(
     covariance: Array,
     penalty: Array,
     loss_without: float,
+    p_value: float,
 ) -> TermEffect:
     """One term. values, covariance, penalty: of the coefficients in the user's units."""
     column, kind, at, own, basis, weights = _spelled_out(design, term, j, span)
     variances = covariance[np.ix_(own, own)]
-    parts = np.split(penalty[own], np.cumsum(term.parts)[:-1]) if isinstance(term, Shape) else [penalty[own]]
+    sizes = term.parts if isinstance(term, Shape) else (len(own),)
+    parts = np.split(penalty[own], np.cumsum(sizes)[:-1])
     return TermEffect(
         column,
         kind,
@@ -248,6 +282,7 @@ def _effect(
         tuple(float(part[0]) for part in parts if len(part)),
         float(np.count_nonzero(np.diag(variances)) - penalty[own] @ np.diag(variances)),
         loss_without if math.isfinite(loss_without) else math.inf,
+        p_value,
     )
 
 

@@ -1,0 +1,124 @@
+"""The test of each term of an additive model: the law of a quadratic form, Wald's test, what changes no p-value."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from mpmath import mp
+from scipy.special import expit
+from scipy.stats import binom, chi2
+
+import logloss
+from logloss.inference.quadratic_forms import upper_tail
+from logloss.training.term_tests import LooseFit, term_p_value
+
+MISSES = 1e-6
+
+
+@pytest.mark.parametrize("degrees", [1, 2, 3, 10, 100, 2000])
+@pytest.mark.parametrize("p", [1 - 1e-9, 0.999, 0.7, 0.5, 0.3, 0.05, 1e-8, 1e-100])
+def test_equal_weights_are_a_chi_square(degrees, p):
+    """SciPy's quantiles of p near 1 have as many digits as 1 − p."""
+    assert upper_tail(3.0 * chi2.isf(p, degrees), np.full(degrees, 3.0)) == pytest.approx(p, rel=1e-10)
+
+
+def test_pairs_of_weights_are_a_mixture_of_exponentials():
+    """Σ wₖ χ²₂ with distinct weights: P(T > t) = Σₖ cₖ exp(−t / 2wₖ), cₖ = Π wₖ / (wₖ − wⱼ), in fifty digits."""
+    weights = [1.0, 0.55, 0.3, 0.1, 0.01]
+    with mp.workdps(50):
+        for value in (0.05, 1.0, 4.0, 20.0, 200.0):
+            terms = [
+                mp.exp(-value / (2 * mp.mpf(w))) * mp.fprod(w / (mp.mpf(w) - v) for v in weights if v != w)
+                for w in weights
+            ]
+            assert upper_tail(value, np.repeat(weights, 2)) == pytest.approx(float(mp.fsum(terms)), rel=1e-10)
+
+
+def test_a_sum_without_weights_is_nothing():
+    assert upper_tail(1.0, []) == 0.0
+    assert upper_tail(0.0, [0.0, 0.0]) == 1.0
+    assert upper_tail(0.0, [1.0]) == 1.0
+
+
+def table_of(n, seed, base=0.3):
+    """A curve, a correlated column and levels without effects, a column of which a fifth is missing."""
+    rng = np.random.default_rng(seed)
+    a = rng.normal(size=n)
+    gaps = np.where(rng.random(n) < 0.2, np.nan, rng.standard_t(3, n))
+    table = {"a": a, "b": 0.8 * a + 0.6 * rng.normal(size=n), "gaps": gaps, "g": rng.integers(0, 30, n)}
+    labels = rng.random(n) < expit(math.log(base / (1 - base)) + np.sin(2 * a))
+    return table | {"y": labels.astype(int)}
+
+
+def test_terms_without_a_penalty_have_walds_test():
+    """Beside pooled levels that are out of the model, the p-values of numbers and categories are a logistic model's."""
+    table = table_of(600, 3)
+    table["k"] = [("x", "y", "z")[i % 3] for i in range(600)]
+    model = logloss.fit(table, "y", pooled=["g"], missing="indicator", leave_one_out=False)
+    assert model.shapes["g"].effective_degrees_of_freedom < 0.02
+    del table["g"]
+    plain = logloss.fit(table, "y", missing="indicator", covariance="information", leave_one_out=False)
+    tests = dict(zip(plain.term_table["name"], plain.term_table["p_value"], strict=True))
+    for name in ("a", "b", "gaps", "k"):
+        # What the levels still have in the model.
+        assert model.shapes[name].p_value == pytest.approx(tests[name], rel=0.01)
+
+
+def test_a_curve_with_one_precision_is_a_random_effect():
+    """Independent coefficients of equal information: Σuₖ² / A is χ², whatever the precision that was chosen."""
+    for precision in (1e-4, 1.0, 1e7):
+        information, best = 40.0, np.array([0.3, -0.2, 0.1, 0.25])
+        values, variance = information * best / (information + precision), 1 / (information + precision)
+        loose = LooseFit(values, np.eye(4) * variance, np.full(4, precision), 1.0)
+        # At 1e7 the information is what is left of two numbers of that size.
+        expected = chi2.sf(information * best @ best, 4)
+        assert term_p_value(loose, np.arange(4), (4,)) == pytest.approx(expected, rel=1e-6)
+
+
+def test_only_ratios_of_weights_count():
+    table = table_of(800, 4)
+    weights = np.random.default_rng(5).lognormal(0, 0.5, 800)
+    options = {"shapes": "auto", "pooled": ["g"], "missing": "indicator", "leave_one_out": False}
+    own, other = (logloss.fit(table, "y", sample_weight=weights * w, **options) for w in (1.0, 1e3))
+    for term, same in zip(own.terms, other.terms, strict=True):
+        assert 0 <= term.p_value <= 1
+        assert term.p_value == pytest.approx(same.p_value, rel=1e-4)
+
+
+def test_an_effect_is_seen_and_p_values_are_shown(tmp_path):
+    model = logloss.fit(table_of(1500, 6), "y", shapes="auto", pooled=["g"], missing="indicator", leave_one_out=False)
+    assert model.shapes["a"].p_value < 1e-8
+    assert all(model.shapes[name].p_value > 0.001 for name in ("b", "gaps", "g"))
+    assert "   p " in str(model).split("\n")[2]
+    assert [term["p_value"] for term in model.to_dict()["terms"]] == [term.p_value for term in model.terms]
+    path = tmp_path / "m.json"
+    model.save(path)
+    assert [term.p_value for term in logloss.load(path).terms] == [term.p_value for term in model.terms]
+
+
+def test_a_column_of_one_value_has_no_test():
+    table = table_of(300, 7) | {"same": np.ones(300)}
+    model = logloss.fit(table, "y", shapes="auto", pooled=["g"], missing="indicator", leave_one_out=False)
+    assert math.isnan(model.shapes["same"].p_value)
+
+
+def test_with_clusters_there_is_no_test():
+    options = {"shapes": "auto", "pooled": ["g"], "missing": "indicator", "leave_one_out": False}
+    model = logloss.fit(table_of(300, 7), "y", cluster=np.arange(300) % 60, **options)
+    assert all(math.isnan(term.p_value) for term in model.terms)
+    assert "   p " not in str(model)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize(("n", "base"), [(500, 0.5), (2000, 0.1)])
+def test_p_values_of_terms_without_an_effect_are_uniform(n, base):
+    """Rejections at 5%, as many as a test that rejects 6.5% has in all but one of a million seeds."""
+    n_tables, counts = 100, dict.fromkeys(("b", "gaps", "g"), 0)
+    for seed in range(n_tables):
+        table = table_of(n, [8, seed], base)
+        model = logloss.fit(table, "y", shapes="auto", pooled=["g"], missing="indicator", leave_one_out=False)
+        for name in counts:
+            counts[name] += model.shapes[name].p_value < 0.05
+    assert max(counts.values()) <= binom.isf(MISSES, n_tables, 0.065)
