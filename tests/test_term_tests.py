@@ -12,6 +12,7 @@ from scipy.stats import binom, chi2
 
 import logloss
 from logloss.inference.quadratic_forms import upper_tail
+from logloss.training.precision_uncertainty import PRIOR_VARIANCE, covariance_of_choice
 from logloss.training.term_tests import LooseFit, term_p_value
 
 MISSES = 1e-6
@@ -122,3 +123,42 @@ def test_p_values_of_terms_without_an_effect_are_uniform(n, base):
         for name in counts:
             counts[name] += model.shapes[name].p_value < 0.05
     assert max(counts.values()) <= binom.isf(MISSES, n_tables, 0.065)
+
+
+# --- bands ------------------------------------------------------------------------------------------------------------
+
+
+def test_the_uncertainty_of_precisions_is_that_of_the_marginal_likelihood():
+    """J and Vρ by differences of the quadratic approximation: its optimum and its marginal likelihood at other ρ."""
+    rng = np.random.default_rng(9)
+    rows, labels = rng.normal(size=(60, 7)), rng.normal(size=60)
+    rows[:, 4] += rows[:, 1]
+    information, right = rows.T @ rows, rows.T @ (labels + rows @ [0.0, 0.9, 0.5, -0.4, 0.1, 0.3, -0.6])
+    parts = [np.array([1, 2, 3]), np.array([4, 5, 6])]
+    logs = np.log([3.0, 8.0])
+
+    def optimum(logs):
+        precisions = np.zeros(7)
+        for part, each in zip(parts, logs, strict=True):
+            precisions[part] = np.exp(each)
+        penalised = information + np.diag(precisions)
+        values = np.linalg.solve(penalised, right)
+        likelihood = 0.5 * right @ values + 0.5 * 3 * logs.sum() - 0.5 * np.linalg.slogdet(penalised)[1]
+        return values, likelihood, np.linalg.inv(penalised), precisions
+
+    step = 1e-3
+    unity = np.eye(2) * step
+    slopes = np.column_stack([(optimum(logs + e)[0] - optimum(logs - e)[0]) / (2 * step) for e in unity])
+    bends = [
+        [sum(s * t * optimum(logs + s * e + t * f)[1] for s in (1, -1) for t in (1, -1)) / (4 * step**2) for f in unity]
+        for e in unity
+    ]
+    expected = slopes @ np.linalg.inv(np.eye(2) / PRIOR_VARIANCE - np.array(bends)) @ slopes.T
+    values, _, covariance, precisions = optimum(logs)
+    found = covariance_of_choice(values, covariance, precisions, parts)
+    # Differences of a step of 1e-3 have an error of its square.
+    assert found == pytest.approx(expected, rel=1e-4, abs=1e-6 * np.abs(expected).max())
+
+
+def test_without_precisions_nothing_is_chosen():
+    assert not covariance_of_choice(np.ones(2), np.eye(2), np.zeros(2), []).any()

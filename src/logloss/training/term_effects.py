@@ -24,6 +24,8 @@ from logloss.data.shapes import Shape
 from logloss.data.terms import Category, Numbers, Term
 from logloss.data.values import Value
 from logloss.training.factor import Factor
+from logloss.training.precision_uncertainty import covariance_of_choice
+from logloss.training.precisions import parts_of
 from logloss.training.problem import Problem
 from logloss.training.term_tests import LooseFit, NullOfLevels, nulls_of, term_p_value
 
@@ -48,8 +50,8 @@ class TermEffect:
         Knots of a shape, levels of a category, or, of a plain number, its least value, mean and greatest value in
         training; None for a missing value; shape (n_places,).
     effect, std_error : array of shape (n_places,)
-        Log-odds, and their standard errors: those of the posterior distribution given the precisions; NaN with
-        clusters, whose rows depend on each other.
+        Log-odds, and their standard errors: those of the posterior distribution, with the uncertainty of the
+        precisions; NaN with clusters, whose rows depend on each other.
     weights : array of shape (n_places,)
         Weight of the training rows there, or of a sample of them; a row between two knots is shared. NaN for a plain
         number.
@@ -165,9 +167,11 @@ def effects_of(problem: Problem, at: Array, factor: Factor, unit: float) -> tupl
     _, losses = problem.losses(at, np.vstack([np.zeros((1, design.width)), moves]), np.zeros(1))
     penalty = problem.penalty * design.scale**2 / unit
     values = at / design.scale
+    parts = [part.places for part in parts_of(design)]
+    of_bands = covariance + covariance_of_choice(values, covariance, penalty, parts)
     tests = _p_values(problem, at, factor, unit, moves)
     return tuple(
-        _effect(design, *each, values, covariance, penalty, loss / problem.sum_weight, p_value)
+        _effect(design, *each, values, covariance, of_bands, penalty, loss / problem.sum_weight, p_value)
         for each, loss, p_value in zip(terms, losses[1:].tolist(), tests, strict=True)
     )
 
@@ -263,13 +267,15 @@ def _effect(
     span: slice,
     values: Array,
     covariance: Array,
+    of_bands: Array,
     penalty: Array,
     loss_without: float,
     p_value: float,
 ) -> TermEffect:
-    """One term. values, covariance, penalty: of the coefficients in the user's units."""
+    """One term. values, covariance given the precisions and with their uncertainty, penalty: of the coefficients in the
+    user's units."""
     column, kind, at, own, basis, weights = _spelled_out(design, term, j, span)
-    variances = covariance[np.ix_(own, own)]
+    variances, with_choice = covariance[own, own], of_bands[np.ix_(own, own)]
     sizes = term.parts if isinstance(term, Shape) else (len(own),)
     parts = np.split(penalty[own], np.cumsum(sizes)[:-1])
     return TermEffect(
@@ -277,10 +283,10 @@ def _effect(
         kind,
         at,
         basis @ values[own],
-        np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", basis, variances, basis, optimize=True), 0.0)),
+        np.sqrt(np.maximum(np.einsum("ij,jk,ik->i", basis, with_choice, basis, optimize=True), 0.0)),
         weights,
         tuple(float(part[0]) for part in parts if len(part)),
-        float(np.count_nonzero(np.diag(variances)) - penalty[own] @ np.diag(variances)),
+        float(np.count_nonzero(variances) - penalty[own] @ variances),
         loss_without if math.isfinite(loss_without) else math.inf,
         p_value,
     )
