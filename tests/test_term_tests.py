@@ -72,7 +72,7 @@ def test_a_curve_with_one_precision_is_a_random_effect():
     for precision in (1e-4, 1.0, 1e7):
         information, best = 40.0, np.array([0.3, -0.2, 0.1, 0.25])
         values, variance = information * best / (information + precision), 1 / (information + precision)
-        loose = LooseFit(values, np.eye(4) * variance, np.full(4, precision), 1.0)
+        loose = LooseFit(values, np.eye(4) * math.sqrt(variance), np.full(4, precision), 1.0)
         # At 1e7 the information is what is left of two numbers of that size.
         expected = chi2.sf(information * best @ best, 4)
         assert term_p_value(loose, np.arange(4), (4,)) == pytest.approx(expected, rel=1e-6)

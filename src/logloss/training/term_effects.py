@@ -27,7 +27,7 @@ from logloss.training.factor import Factor
 from logloss.training.precision_uncertainty import covariance_of_choice
 from logloss.training.precisions import parts_of
 from logloss.training.problem import Problem
-from logloss.training.term_tests import LooseFit, NullOfLevels, nulls_of, term_p_value
+from logloss.training.term_tests import LooseFit, nulls_of, term_p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -179,22 +179,19 @@ def effects_of(problem: Problem, at: Array, factor: Factor, unit: float) -> tupl
 def _p_values(problem: Problem, at: Array, factor: Factor, unit: float, moves: Array) -> list[float]:
     """Of the tests of all terms. moves: those that take each out."""
     design, terms = problem.design, _terms_of(problem.design)
-    information = np.zeros(design.width)
-    information[problem.free] = factor.hessian.diagonal - problem.penalty[problem.free]
     loose = LooseFit.of(problem, at, factor, unit)
     pooled = {k: (term, span) for k, (term, _, span) in enumerate(terms) if isinstance(term, Category)}
     pooled = {k: each for k, each in pooled.items() if each[0].is_pooled}
-    nulls: dict[int, NullOfLevels] = {}
+    of_levels: dict[int, float] = {}
     if pooled:
-        weights = [np.array(term.weights) for term, _ in pooled.values()]
-        spans, points = [span for _, span in pooled.values()], [at + moves[k] for k in pooled]
-        of_each = nulls_of(problem, loose, points, spans, weights, information * design.scale**2 / unit)
-        nulls = dict(zip(pooled, of_each, strict=True))
+        hessian = factor.hessian.taken(np.arange(len(problem.free)), -problem.penalty[problem.free])
+        nulls = nulls_of(problem, loose, hessian, [at + moves[k] for k in pooled], list(pooled.values()))
+        of_levels = {k: null.p_value for k, null in zip(pooled, nulls, strict=True)}
     found = []
     for k, each in enumerate(terms):
         own = _spelled_out(design, *each)[3]
         sizes = each[0].parts if isinstance(each[0], Shape) else (len(own),)
-        found.append(term_p_value(loose, own, sizes, nulls.get(k)))
+        found.append(of_levels[k] if k in of_levels else term_p_value(loose, own, sizes))
     return found
 
 

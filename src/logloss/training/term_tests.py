@@ -8,7 +8,10 @@ chosen by the labels: a straight line and a missing value have no precision in i
 BENDS effective degrees of freedom, and pooled levels one that leaves half of theirs. With the precisions of the fit,
 which the same labels have chosen, terms without an effect would be significant at 5% in up to 11% of tables.
 
-Nor are the straight lines of the other terms held back in a test: a line that is out of the model may have an effect,
+Pooled levels have their score u and information d at coefficients of 0, and the statistic Σuₖ² / (dₖ + λ): with a few
+rows each they are far from the quadratic approximation at the optimum, and from normal.
+
+The straight lines of the other terms are not held back in a test: a line that is out of the model may have an effect,
 which a column that is correlated with it would take over.
 
 Without precisions (plain numbers, levels beside a reference) it is Wald's test.
@@ -31,14 +34,19 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from logloss.data.rows import Array
+from logloss.data.terms import Category
 from logloss.inference.quadratic_forms import upper_tail
 from logloss.training.factor import Factor
 from logloss.training.precisions import LEAST, parts_of
 from logloss.training.problem import Problem
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries.hessian import Hessian
 
 # Effective degrees of freedom that the test leaves what bends.
 BENDS = 3.0
@@ -56,12 +64,12 @@ N_HALVINGS = 60
 class LooseFit:
     """The optimum of the quadratic approximation once straight lines and missing values are not held back.
 
-    values, precisions: of all coefficients, shape (width,); covariance: (width, width); all in the user's units, and
-    those of rows of weight `unit`.
+    values, precisions: of all coefficients, shape (width,), in the user's units; half: a root of their covariance,
+    halfᵀ·half, shape (rank, width). Both as of rows of weight `unit`.
     """
 
     values: Array
-    covariance: Array
+    half: Array
     precisions: Array
     unit: float
 
@@ -76,24 +84,46 @@ class LooseFit:
         added = (precisions / scale**2 - problem.penalty)[free]
         loose = Factor(factor.hessian.taken(np.arange(len(free)), added))
         values = problem.full_vector(loose.solve(factor.hessian.times(at[free]))) / scale
-        covariance = np.zeros((len(scale), len(scale)))
-        covariance[np.ix_(free, free)] = unit * loose.inverse / scale[free] / scale[free, None]
-        return cls(values, covariance, precisions / unit, unit)
+        half = np.zeros((len(loose.half), len(scale)))
+        half[:, free] = math.sqrt(unit) * loose.half / scale[free]
+        return cls(values, half, precisions / unit, unit)
+
+    def covariance(self, own: Array) -> Array:
+        """Of the coefficients at some places."""
+        half = self.half[:, own]
+        covariance: Array = half.T @ half
+        return covariance
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class NullOfLevels:
     """A pooled category at coefficients of 0: levels with few rows are far from the quadratic approximation.
 
-    score: of its levels, less what the other terms have of it, shape (n_levels,). information: on each, Σp(1 − p);
-    change: as a share of that at the optimum. n_rows: of each level. total: the information on the intercept.
+    score: of its levels, less what the other terms have of it, shape (n_levels,). information: on each, Σp(1 − p); of
+    this the other terms have lost·lostᵀ, shape (n_levels, n_others). n_rows: of each level. total: the information on
+    the intercept.
     """
 
     score: Array
     information: Array
-    change: Array
+    lost: Array
     n_rows: Array
     total: float
+
+    @property
+    def p_value(self) -> float:
+        """Of the statistic Σuₖ² / (dₖ + λ), with d the information. Cost: O(n_levels · n_others²)."""
+        held = _precision_leaving(HALF * len(self.score), self.information)
+        inverse = 1 / (self.information + held)
+        lost = self.lost * np.sqrt(inverse)[:, None]
+        kept, gone = self.information * inverse, (lost**2).sum(axis=1)
+        # Of the matrix diag(kept) − lost·lostᵀ: its diagonal, or its eigenvalues, and its squared entries.
+        weights = kept - gone
+        if len(weights) <= MOST_EIGENVALUES:
+            weights = np.linalg.eigvalsh(np.diag(kept) - lost @ lost.T)
+        squares = float(kept @ kept - 2 * kept @ gone) + float(((lost.T @ lost) ** 2).sum())
+        variance = 2 * squares + self.added_variance(inverse)
+        return _tail(float(inverse @ self.score**2), weights, variance)
 
     def added_variance(self, diagonal: Array) -> float:
         """By how much the variance of Σ gₖ·uₖ², with g the diagonal, exceeds that of normal u.
@@ -110,40 +140,44 @@ class NullOfLevels:
 def nulls_of(
     problem: Problem,
     loose: LooseFit,
+    hessian: Hessian,
     points: Sequence[Array],
-    spans: Sequence[slice],
-    weights: Sequence[Array],
-    information: Array,
+    terms: Sequence[tuple[Category, slice]],
 ) -> list[NullOfLevels]:
-    """Pooled categories where they have no effect: one pass.
+    """Pooled categories where they have no effect: one pass, and a factorisation of the others for each.
 
-    points: the solver's coefficients without each of them; spans: where its own lie; weights: of the rows of its
-    levels; information: on each coefficient at the optimum, in the user's units.
+    hessian: of the loss at the optimum, in the free coefficients. points: the solver's coefficients without each of
+    the terms, which are given with the places of their levels.
     """
     from logloss.onepass.summaries import Point
 
-    design, unit = problem.design, loose.unit
-    found = []
+    design, unit, free = problem.design, loose.unit, problem.free
+    penalty = loose.precisions * unit / design.scale**2
+    full, found = hessian.full, []
     sums_of = problem.at_points([Point(point, design, wants_hessian=False) for point in points])
-    for point, span, own, sums in zip(points, spans, weights, sums_of, strict=True):
-        others = np.delete(problem.free, np.flatnonzero((problem.free >= span.start) & (problem.free < span.stop)))
-        slopes = sums.gradient * design.scale / unit + loose.precisions * point / design.scale
-        half = _half_of_inverse(loose.covariance[span, span])
-        taken = half.T @ (half @ (loose.covariance[span][:, others] @ slopes[others]))
-        at_null = sums.curvature[span] / unit
-        change = at_null / np.where(information[span] > 0, information[span], 1.0)
-        score = -sums.gradient[span] / unit - taken
-        found.append(NullOfLevels(score, at_null, change, own / unit, float(sums.curvature[0]) / unit))
+    for point, (term, span), sums in zip(points, terms, sums_of, strict=True):
+        is_own = (free >= span.start) & (free < span.stop)
+        own, others = np.flatnonzero(is_own), np.flatnonzero(~is_own)
+        half = Factor(hessian.taken(others, penalty[free[others]])).half
+        # What has moved since the optimum, as the curvature there has it.
+        at_optimum, at_null = np.diag(full)[own], sums.curvature[span]
+        change = np.sqrt(at_null / np.where(at_optimum > 0, at_optimum, 1.0))
+        lost = full[np.ix_(own, others)] @ half.T
+        slopes = (sums.gradient + penalty * point)[free[others]]
+        score = lost @ (half @ slopes) - sums.gradient[span]
+        of_rows = np.array(term.weights) / unit
+        lost *= change[:, None] / math.sqrt(unit)
+        found.append(NullOfLevels(score / unit, at_null / unit, lost, of_rows, float(sums.curvature[0]) / unit))
     return found
 
 
-def term_p_value(loose: LooseFit, own: Array, parts: Sequence[int], null: NullOfLevels | None = None) -> float:
-    """The p-value of a term, in [0, 1]; NaN where it has no coefficient that the rows determine.
+def term_p_value(loose: LooseFit, own: Array, parts: Sequence[int]) -> float:
+    """The p-value of a term that is no pooled category, in [0, 1]; NaN where the rows determine no coefficient of it.
 
-    own: the places of its coefficients. parts: how many of them, one after the other, have a precision in common. null:
-    of a pooled category. Cost: O(n³), n its coefficients.
+    own: the places of its coefficients. parts: how many of them, one after the other, have a precision in common. Cost:
+    O(n³), n its coefficients.
     """
-    covariance, precisions = loose.covariance[np.ix_(own, own)], loose.precisions[own]
+    covariance, precisions = loose.covariance(own), loose.precisions[own]
     is_free = np.diag(covariance) > 0
     if not is_free.any():
         return math.nan
@@ -155,12 +189,15 @@ def term_p_value(loose: LooseFit, own: Array, parts: Sequence[int], null: NullOf
 
         return float(chdtrc(len(half), max(float(values @ score), 0.0)))
     information = inverse - np.diag(precisions[is_free])
-    if null is not None:
-        change = np.sqrt(null.change)
-        score, information = null.score, information * change * change[:, None]
-    parts = parts if is_free.all() else (len(score),)
-    held = _test_precisions(information, parts, BENDS if null is None else HALF * len(values))
-    return _p_value(score, information, held, null)
+    held = np.zeros(len(score))
+    sizes = parts if is_free.all() else (len(score),)
+    for stop, n_own in zip(np.cumsum(sizes).tolist(), sizes, strict=True):
+        place = slice(stop - n_own, stop)
+        if n_own > 1:
+            held[place] = _precision_leaving(BENDS, np.linalg.eigvalsh(information[place, place]))
+    half = _half_of_inverse(information + np.diag(held))
+    weights = np.linalg.eigvalsh(half @ information @ half.T)
+    return _tail(float(((half @ score) ** 2).sum()), weights)
 
 
 def _half_of_inverse(matrix: Array) -> Array:
@@ -181,40 +218,28 @@ def _half_of_inverse(matrix: Array) -> Array:
     return (vectors[:, kept] / np.sqrt(values[kept])).T * size
 
 
-def _test_precisions(information: Array, parts: Sequence[int], degrees: float) -> Array:
-    """The precisions of the test: none of a part of one coefficient, of others those that leave so many degrees."""
-    held = np.zeros(len(information))
-    for stop, n_own in zip(np.cumsum(parts).tolist(), parts, strict=True):
-        own = slice(stop - n_own, stop)
-        if n_own > 1:
-            held[own] = _precision_leaving(degrees, information[own, own])
-    return held
+def _precision_leaving(degrees: float, each: Array) -> float:
+    """The precision that leaves so many effective degrees of freedom, at most half of the coefficients.
 
-
-def _precision_leaving(degrees: float, information: Array) -> float:
-    """The precision that leaves so many effective degrees of freedom, at most half of the coefficients."""
-    is_few = len(information) <= MOST_EIGENVALUES
-    each = np.maximum(np.linalg.eigvalsh(information) if is_few else np.diag(information), 0.0)
-    low, high = np.log(1e-12 * each.max(initial=1e-300)), np.log(1e12 * each.max(initial=1e-300))
-    degrees = min(degrees, HALF * np.count_nonzero(each > SINGULAR * each.max(initial=0.0)))
+    each: eigenvalues of the information on them.
+    """
+    each = np.maximum(each, 0.0)
+    largest = float(each.max(initial=np.finfo(float).tiny))
+    degrees = min(degrees, HALF * np.count_nonzero(each > SINGULAR * largest))
+    low, high = math.log(1e-12 * largest), math.log(1e12 * largest)
     for _ in range(N_HALVINGS):
         middle = (low + high) / 2
-        low, high = (middle, high) if (each / (each + np.exp(middle))).sum() > degrees else (low, middle)
-    return float(np.exp(middle))
+        left = float((each / (each + math.exp(middle))).sum())
+        low, high = (middle, high) if left > degrees else (low, middle)
+    return math.exp(middle)
 
 
-def _p_value(score: Array, information: Array, held: Array, null: NullOfLevels | None) -> float:
-    """Of the statistic uᵀ(A + K)⁻¹u. score: u, information: A, held: the diagonal of K."""
-    half = _half_of_inverse(information + np.diag(held))
-    moved = half @ score
-    product = half @ information @ half.T
-    is_few = len(product) <= MOST_EIGENVALUES
-    weights = np.maximum(np.linalg.eigvalsh(product) if is_few else np.diag(product), 0.0)
-    statistic, variance = float(moved @ moved), 2 * float((product**2).sum())
-    own = 2 * float(weights @ weights)
-    if null is not None:
-        variance += null.added_variance((half**2).sum(axis=0))
-    if not (own > 0 and variance > 0):
+def _tail(statistic: float, weights: Array, variance: float | None = None) -> float:
+    """P(Σ wᵢ χ²ᵢ > statistic); variance: of the statistic, where it is not that of the sum: its deviation from the mean
+    is then put in proportion."""
+    weights = np.maximum(weights, 0.0)
+    mean, own = float(weights.sum()), 2 * float(weights @ weights)
+    if not (own > 0 and (variance is None or variance > 0)):
         return 1.0
-    mean = float(weights.sum())
-    return upper_tail(mean + (statistic - mean) * math.sqrt(own / variance), weights)
+    stretched = 1.0 if variance is None else math.sqrt(own / variance)
+    return upper_tail(mean + (statistic - mean) * stretched, weights)
