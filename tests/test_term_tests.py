@@ -7,6 +7,7 @@ import math
 import numpy as np
 import pytest
 from mpmath import mp
+from scipy.optimize import brentq
 from scipy.special import expit
 from scipy.stats import binom, chi2
 
@@ -76,6 +77,26 @@ def test_a_curve_with_one_precision_is_a_random_effect():
         # At 1e7 the information is what is left of two numbers of that size.
         expected = chi2.sf(information * best @ best, 4)
         assert term_p_value(loose, np.arange(4), (4,)) == pytest.approx(expected, rel=1e-6)
+
+
+@pytest.mark.parametrize(("n_rows", "n_levels", "rate"), [(400, 60, 0.1), (600, 20, 0.5), (300, 150, 0.4)])
+def test_levels_of_few_rows_are_tested_as_by_permutation(n_rows, n_levels, rate):
+    """Beside an intercept alone, the labels in any other order are as likely where levels have no effect."""
+    rng = np.random.default_rng([10, n_levels])
+    codes = np.r_[np.arange(n_levels), rng.integers(0, n_levels, n_rows - n_levels)]
+    labels = (rng.random(n_rows) < rate).astype(int)
+    found = logloss.fit({"g": codes, "y": labels}, "y", pooled=["g"], leave_one_out=False).shapes["g"].p_value
+    counts, base = np.bincount(codes), labels.mean()
+    information = counts * base * (1 - base)
+    held = brentq(lambda held: (information / (information + held)).sum() - n_levels / 2, 1e-9, 1e9)
+
+    def statistic(labels):
+        return (np.bincount(codes, labels - base) ** 2 / (information + held)).sum()
+
+    own = statistic(labels)
+    permuted = np.mean([statistic(rng.permutation(labels)) >= own * (1 - 1e-12) for _ in range(4000)])
+    # Four standard errors of so many permutations, and half of a step of a statistic that takes few values.
+    assert found == pytest.approx(permuted, abs=4 * math.sqrt(0.25 / 4000) + 0.01)
 
 
 def test_only_ratios_of_weights_count():
