@@ -213,7 +213,7 @@ def test_a_term_is_a_table(model, lines):
     assert (frame.high - frame.low).tolist() == pytest.approx((2 * 1.959963984540054 * frame.std_error).tolist())
     head = repr(term).splitlines()[0]
     assert head == (
-        f"TermEffect x: smooth, {term.effective_degrees_of_freedom:.1f} effective degrees of freedom, range "
+        f"TermEffect x: smooth, {term.effective_degrees_of_freedom:.1f} effective degrees of freedom, p < 0.001, range "
         f"{np.ptp(term.effect):.2f} in log-odds"
     )
     assert "<table" in term._repr_html_()
