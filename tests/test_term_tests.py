@@ -126,6 +126,14 @@ def test_a_column_of_one_value_has_no_test():
     assert math.isnan(model.shapes["same"].p_value)
 
 
+def test_numbers_that_depend_on_each_other_have_no_test():
+    table = table_of(300, 7)
+    table |= {"twice": 2 * table["a"]}
+    del table["gaps"]
+    model = logloss.fit(table, "y", pooled=["g"], leave_one_out=False)
+    assert [name for name, term in model.shapes.items() if math.isnan(term.p_value)] == ["a", "twice"]
+
+
 def test_with_clusters_there_is_no_test():
     options = {"shapes": "auto", "pooled": ["g"], "missing": "indicator", "leave_one_out": False}
     model = logloss.fit(table_of(300, 7), "y", cluster=np.arange(300) % 60, **options)

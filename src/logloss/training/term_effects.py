@@ -62,7 +62,8 @@ class TermEffect:
     loss_without : float
         In-sample log loss, in nats per row, where all rows have its average in place of it.
     p_value : float
-        Of the test that it has no effect, in [0, 1]; NaN with clusters, and of a term without a coefficient.
+        Of the test that it has no effect, in [0, 1]; NaN with clusters, and of a term whose coefficients the
+        rows do not determine.
     """
 
     column: str

@@ -38,6 +38,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from logloss.data.design import TOUCHING
 from logloss.data.rows import Array
 from logloss.data.terms import Category
 from logloss.inference.quadratic_forms import upper_tail
@@ -86,6 +87,8 @@ class LooseFit:
         values = problem.full_vector(loose.solve(factor.hessian.times(at[free]))) / scale
         half = np.zeros((len(loose.half), len(scale)))
         half[:, free] = math.sqrt(unit) * loose.half / scale[free]
+        # Coefficients of columns that depend on each other are not determined: as if they had no rows.
+        half[:, free[np.abs(loose.null).max(axis=1, initial=0.0) > TOUCHING]] = 0.0
         return cls(values, half, precisions / unit, unit)
 
     def covariance(self, own: Array) -> Array:
