@@ -134,8 +134,8 @@ QUOTED: list[tuple[str, str, list[str]]] = [
 ]
 
 
-# Parts of the program that have no claims about single samples.
-NO_CLAIMS = ("reductions", "verdicts", "covariances")
+# Parts of the program that have no claims about single samples, and bands, which docs/shapes.md is about.
+NO_CLAIMS = ("reductions", "verdicts", "covariances", "shapes")
 # A table of figures stands between these.
 MARKS = {
     document: (

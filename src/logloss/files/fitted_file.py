@@ -312,6 +312,7 @@ RULES = {
         Rule("constraint", _is_monotone, f"nothing, or one of {', '.join(SIGNS)} where the effect runs so"),
         Rule("precisions", lambda t: all(0 <= each < np.inf for each in t.precisions), "finite numbers of at least 0"),
         Rule("loss_without", lambda t: t.loss_without >= 0, "a number of at least 0"),
+        Rule("p_value", lambda t: not (t.p_value < 0 or t.p_value > 1), "a number from 0 to 1"),
     ),
     Design: (Rule("fit_intercept", lambda d: d.fit_intercept or not d.centre.any(), "true where numbers are centred"),),
     Certificate: (Rule("nats_per_row", lambda c: not c.nats_per_row < 0, "a number of at least 0"),),

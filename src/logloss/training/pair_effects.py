@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -196,6 +196,11 @@ def pair_effects_of(
             design.pair_spans, design.tables, covariances, weights, freedom, strict=True
         )
     )
+
+
+def without_errors(term: PairEffect) -> PairEffect:
+    """The same without standard errors."""
+    return replace(term, std_error=term.std_error * math.nan)
 
 
 def _errors(each: PairTable, covariance: Array) -> Array:

@@ -30,14 +30,14 @@ if TYPE_CHECKING:
 
 # Times that precisions are updated, and by how much each may change.
 N_UPDATES, MOST_CHANGE = 4, 10.0
-# Of a pair that was not named its penalty must leave so many effective degrees of freedom for it to stay.
-LEAST_FREEDOM = 0.05
+# To stay, a pair that was not named must have so many effective degrees of freedom, and must lower the loss by so many
+# nats for each of them.
+LEAST_FREEDOM, LEAST_GAIN = 0.05, 0.5
 # What an update adds to the effective degrees of freedom of a pair: a whole coefficient, or less of a small table.
 USUAL_PRODUCTS = 32
 # The information is formed again where a step leaves so much of what is left to gain, as long as that is worth it.
 SLOW, WORTH = 0.1, 0.5
 # What a problem knows of its rows.
-FACT, DEBUG = 0.5, False
 OF_ROWS = "blocks", "sum_weight", "n_rows", "on_pass"
 # Below such a length of a step nothing is left to try.
 SHORTEST = 1e-3
@@ -219,8 +219,9 @@ class Fit:
             freedom = information.effective_degrees_of_freedom[len(self.of_terms) :]
             gains = information.gains(state.at)[len(self.of_terms) :] / self.unit
             state = replace(state, problem=_updated(state.problem, state.at, freedom, self.unit))
-        stays = (freedom >= LEAST_FREEDOM) & (gains > FACT * freedom)
-        if DEBUG: print('pairs', len(stays), stays.sum(), np.round(gains[:20],1), np.round(freedom[:20],1))
+        stays = (freedom >= LEAST_FREEDOM) & (gains > LEAST_GAIN * freedom)
+        if DEBUG:
+            print("pairs", len(stays), stays.sum(), np.round(gains[:20], 1), np.round(freedom[:20], 1))
         if keeps_all or stays.all():
             return state
         problem, design, of_each = state.problem, state.problem.design, np.array(state.problem.precisions)

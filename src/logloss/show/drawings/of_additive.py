@@ -12,7 +12,7 @@ import numpy as np
 from logloss.answers.small_table import SmallTable
 from logloss.show.drawings.of_model import passes
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_additive import by_importance, edf_text, kind_text, p_of, place_texts, share_text
+from logloss.show.words.of_additive import by_importance, edf_text, kind_text, place_texts, share_text
 from logloss.text import capital, counted, fixed, interval, p_clause, percent, printable
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.term_effects import LEVELS, POOLED, TermEffect
@@ -61,9 +61,8 @@ def one_term(
     """One term. scale: of the log-odds, its own if left out; clauses: what else is known of it."""
     shown = printable(term.column, 40)
     of = f" of {printable(positive)}" if positive else ""
-    p = p_of(term)
     edf = f"{edf_text(term.effective_degrees_of_freedom)} effective degrees of freedom"
-    known = "; ".join([kind_text(term), edf, *clauses, *([] if math.isnan(p) else [p_clause(p)])])
+    known = "; ".join([kind_text(term), edf, *clauses, *([] if math.isnan(term.p_value) else [p_clause(term.p_value)])])
     sentence = (
         f"Effect of {shown} on the log-odds{of}{_intervals([term])}; dotted: the average training row. "
         f"{capital(known)}.{_reading([term])}"

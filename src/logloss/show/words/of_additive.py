@@ -6,7 +6,7 @@ import math
 
 from logloss.answers.small_table import SmallTable, column_texts
 from logloss.show.words.of_model import certified, head_clauses, loss_lines, note_line
-from logloss.text import columns, count, counted, fixed, p_value, percent, printable, printable_lines
+from logloss.text import columns, count, counted, fixed, p_clause, p_value, percent, printable, printable_lines
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.term_effects import LEVELS, NUMBER, POOLED, TermEffect
 
@@ -38,7 +38,7 @@ def term_rows(model: AdditiveModel, most: int = IN_TEXT) -> tuple[list[list[str]
     """The terms below the names of the columns, most important first; how these align."""
     shown = by_importance(model)[:most]
     shares = [model.share_of_skill(term.column) for term in shown]
-    tests = [p_of(term) for term in shown]
+    tests = [term.p_value for term in shown]
     columns_shown = {
         "": [printable(term.column) for term in shown],
         "share of skill": [share_text(share) for share in shares],
@@ -82,12 +82,6 @@ def share_text(share: float) -> str:
     return "" if math.isnan(share) else percent(share, 1)
 
 
-def p_of(term: TermEffect) -> float:
-    """The p-value of a term; nan where it has none."""
-    value = getattr(term, "p_value", None)
-    return math.nan if value is None else float(value)
-
-
 def remarks_of(model: AdditiveModel) -> list[str]:
     """The lines below the table: log loss, certificate, notes."""
     bound = certified(model.certificate, "the minimum at the chosen precisions")
@@ -99,8 +93,7 @@ def remarks_of(model: AdditiveModel) -> list[str]:
 def term_text(term: TermEffect) -> str:
     """One term: its head, and the first of its places."""
     clauses = [kind_text(term), f"{edf_text(term.effective_degrees_of_freedom)} effective degrees of freedom"]
-    p = p_of(term)
-    clauses += [] if math.isnan(p) else [f"p {p_value(p)}"]
+    clauses += [] if math.isnan(term.p_value) else [p_clause(term.p_value)]
     head = f"TermEffect {printable(term.column)}: {', '.join(clauses)}, range {fixed(term.range, 2)} in log-odds"
     return printable_lines(f"{head}\n\n{term.table!r}")
 
