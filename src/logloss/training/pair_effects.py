@@ -57,6 +57,8 @@ class PairEffect:
         How many coefficients its penalty leaves it.
     loss_without : float
         In-sample log loss, in nats per row, without it.
+    are_levels : tuple of two bool
+        Whether each column is a category, whose places are levels; of a number they are knots.
     """
 
     columns: tuple[str, str]
@@ -68,6 +70,7 @@ class PairEffect:
     precision: float
     effective_degrees_of_freedom: float
     loss_without: float
+    are_levels: tuple[bool, bool]
 
     @property
     def name(self) -> str:
@@ -191,6 +194,7 @@ def pair_effects_of(
             float(problem.penalty[span.start] * each.scale[0] ** 2 / unit),
             edf,
             loss / problem.sum_weight if math.isfinite(loss := losses[each.name]) else math.inf,
+            (bool(each.a.places), bool(each.b.places)),
         )
         for span, each, covariance, own, edf in zip(
             design.pair_spans, design.tables, covariances, weights, freedom, strict=True

@@ -14,7 +14,6 @@ import numpy as np
 
 from logloss.answers.small_table import SmallTable
 from logloss.data.rows import Array
-from logloss.data.values import Value
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_additive import edf_text, share_text, texts_of_places
 from logloss.text import capital, counted, fixed, printable
@@ -22,9 +21,9 @@ from logloss.training.additive_model import AdditiveModel
 from logloss.training.pair_effects import PairEffect
 
 # Levels of a column that are drawn, a missing one apart; steps of the colour scale on either side of 0, at most.
-MOST_LEVELS, MOST_STEPS = 15, 6
-# Heights of a step, times powers of ten.
-STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+MOST_LEVELS, MOST_STEPS = 15, 8
+# Heights of a step, times powers of ten; effects as small as this are drawn as small ones.
+STEPS, SMALLEST = (1.0, 2.0, 2.5, 5.0, 10.0), 0.01
 NAME_LETTERS = 40
 
 
@@ -41,23 +40,23 @@ def one_pair(term: PairEffect, positive: str = "", clauses: Sequence[str] = ()) 
     if not (term.weights > 0).any():
         return not_drawn("pair", name, "no training row is known to lie at any of its places")
     kept = [_drawn_places(term, axis) for axis in (0, 1)]
-    effect, weights = term.effect[np.ix_(*kept)], term.weights[np.ix_(*kept)]
-    step, n_steps = colour_scale(effect, weights)
+    effect, std_error, weights = (each[np.ix_(*kept)] for each in (term.effect, term.std_error, term.weights))
+    shown = effect[weights > 0].tolist()
+    step, n_steps = colour_scale(max(map(abs, shown)))
     known = "; ".join([f"{edf_text(term.effective_degrees_of_freedom)} effective degrees of freedom", *clauses])
     of = f" of {printable(positive)}" if positive else ""
     sentence = (
         f"What {' and '.join(printable(column, NAME_LETTERS) for column in term.columns)} together add to the "
-        f"log-odds{of}, beyond the effect of each: blue above 0, orange below, from {fixed(*_least(effect, weights))} "
-        f"to {fixed(*_greatest(effect, weights))}. {capital(known)}.{_reading(term, kept, weights)}"
+        f"log-odds{of}, beyond the effect of each: blue above 0, orange below; from {fixed(min(shown), 2)} "
+        f"to {fixed(max(shown), 2)}. {capital(known)}.{_reading(term, kept, weights, step)}"
     )
-    axes = [(term.at_first, kept[0]), (term.at_second, kept[1])]
-    tables = {name: _places(*own) for name, own in zip(("first", "second"), axes, strict=True)}
+    tables = {name: _places(term, axis, kept[axis]) for axis, name in enumerate(("first", "second"))}
     tables["effects"] = SmallTable(
         {
             "first": [place for place in range(len(kept[0])) for _ in kept[1]],
             "second": [place for _ in kept[0] for place in range(len(kept[1]))],
             "effect": effect.reshape(-1).tolist(),
-            "std_error": term.std_error[np.ix_(*kept)].reshape(-1).tolist(),
+            "std_error": std_error.reshape(-1).tolist(),
             "weight": weights.reshape(-1).tolist(),
         }
     )
@@ -79,54 +78,33 @@ def _drawn_places(term: PairEffect, axis: int) -> list[int]:
     every = range(len(places))
     missing = [k for k in every if places[k] is None]
     present = [k for k in every if places[k] is not None]
-    if not is_of_numbers(places) and len(present) > MOST_LEVELS:
+    if term.are_levels[axis]:
         sizes = np.where(term.weights > 0, np.abs(term.effect), 0.0).max(axis=1 - axis)
-        largest = sorted(present, key=lambda k: (-sizes[k], k))[:MOST_LEVELS]
-        present = sorted(largest)
+        present = sorted(sorted(present, key=lambda k: (-sizes[k], k))[:MOST_LEVELS])
     return present + missing
 
 
-def is_of_numbers(places: Sequence[Value]) -> bool:
-    """Whether these are knots, between which an effect is linear; levels may be numbers, too."""
-    numbers = [place for place in places if place is not None]
-    return bool(numbers) and all(isinstance(place, float) for place in numbers)
-
-
-def _places(places: Sequence[Value], kept: Sequence[int]) -> SmallTable:
+def _places(term: PairEffect, axis: int, kept: Sequence[int]) -> SmallTable:
     """The places that are drawn: their names, and the numbers of knots."""
-    is_numeric = is_of_numbers(places)
-    return SmallTable(
-        {
-            "name": texts_of_places([places[k] for k in kept]),
-            "x": [place if is_numeric and (place := places[k]) is not None else math.nan for k in kept],
-            "is_missing": [places[k] is None for k in kept],
-            "is_knot": [is_numeric and places[k] is not None for k in kept],
-        }
-    )
+    places = [(term.at_first, term.at_second)[axis][k] for k in kept]
+    are_knots = [place is not None and not term.are_levels[axis] for place in places]
+    numbers: list[Any] = [place if is_knot else math.nan for place, is_knot in zip(places, are_knots, strict=True)]
+    is_missing = [place is None for place in places]
+    return SmallTable({"name": texts_of_places(places), "x": numbers, "is_knot": are_knots, "is_missing": is_missing})
 
 
-def colour_scale(effect: Array, weights: Array) -> tuple[float, int]:
-    """(The height of a step in log-odds, how many steps there are on either side of 0): a round number, so that the
-    largest effect with training rows lies in the last step."""
-    largest = float(np.abs(effect[weights > 0]).max(initial=0.0))
-    if largest <= 0:
-        return 1.0, 1
+def colour_scale(largest: float) -> tuple[float, int]:
+    """(The height of a step in log-odds, a round number; how many steps there are on either side of 0)."""
+    largest = max(largest, SMALLEST)
     power = 10.0 ** math.floor(math.log10(largest / MOST_STEPS))
+    # A largest effect at an end but for rounding needs no further step.
     step = next(power * each for each in STEPS if largest <= MOST_STEPS * power * each * (1 + 1e-9))
-    return step, max(math.ceil(largest / step * (1 - 1e-9)), 1)
+    return step, math.ceil(largest / step * (1 - 1e-9))
 
 
-def _least(effect: Array, weights: Array) -> tuple[float, int]:
-    return float(effect[weights > 0].min()), 2
-
-
-def _greatest(effect: Array, weights: Array) -> tuple[float, int]:
-    return float(effect[weights > 0].max()), 2
-
-
-def _reading(term: PairEffect, kept: Sequence[Sequence[int]], weights: Array) -> str:
+def _reading(term: PairEffect, kept: Sequence[Sequence[int]], weights: Array, step: float) -> str:
     """What the marks mean that it has."""
-    words = ""
+    words = f" Without colour: less than {step:g} away from 0."
     if (weights <= 0).any():
         words += " Hatched: no training rows."
     for column, places, own in zip(term.columns, (term.at_first, term.at_second), kept, strict=True):

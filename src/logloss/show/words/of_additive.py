@@ -16,7 +16,7 @@ from logloss.training.term_effects import LEVELS, NUMBER, POOLED, TermEffect
 # Of more terms and pairs the first ones are shown, in text and on a page.
 IN_TEXT, ON_PAGES = 40, 200
 # Places of a pair that its own text shows.
-MOST_PLACES = 10
+MOST_PLACES, LARGEST = 10, "largest effects, where training rows are; all places: table"
 # Kinds of terms in words, where the kind itself is none: beside the number of levels, and in a sentence.
 SHORT = {NUMBER: "line", POOLED: "pooled"}
 KIND_WORDS = {NUMBER: "line, no penalty", POOLED: "pooled", LEVELS: "no penalty"}
@@ -155,17 +155,16 @@ def pair_text(pair: PairEffect) -> str:
     edf = f"{edf_text(pair.effective_degrees_of_freedom)} effective degrees of freedom"
     size = f"{count(len(pair.at_first))} × {count(len(pair.at_second))} places"
     head = f"PairEffect {printable(pair.name)}: {size}, {edf}, range {fixed(pair.range, 2)} in log-odds"
-    table, shown = pair.table, largest_places(pair)
-    if not shown:
+    if not (pair.weights > 0).any():
         return printable_lines(head)
-    of_them = SmallTable({name: [table[name][place] for place in shown] for name in table.column_names})
-    return printable_lines(f"{head}\n\nlargest effects, where training rows are; all places: table\n\n{of_them!r}")
+    return printable_lines(f"{head}\n\n{LARGEST}\n\n{largest_places(pair)!r}")
 
 
-def largest_places(pair: PairEffect, most: int = MOST_PLACES) -> list[int]:
-    """The numbers of the rows of its table with the largest effects, of those with training rows."""
-    rows = [(row, place) for place, row in enumerate(pair.table) if row["weight"] > 0]
-    return [place for _, place in sorted(rows, key=lambda each: (-abs(each[0]["effect"]), each[1]))[:most]]
+def largest_places(pair: PairEffect) -> SmallTable:
+    """The rows of its table with the largest effects, of those with training rows."""
+    rows = [row for row in pair.table if row["weight"] > 0]
+    largest = sorted(rows, key=lambda row: -abs(row["effect"]))[:MOST_PLACES]
+    return SmallTable({name: [row[name] for row in largest] for name in pair.table.column_names})
 
 
 def place_texts(table: SmallTable) -> list[str]:
