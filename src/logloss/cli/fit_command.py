@@ -65,8 +65,7 @@ def pairs_of(given: tuple[str, ...]) -> str | list[tuple[str, str]] | None:
     for each, names in zip(given, named, strict=True):
         if len(names) != 2 or not all(names) or names[0] == names[1]:
             raise click.UsageError(
-                "--pairs must be auto, or two columns such as --pairs age,hours, repeated for each pair; got "
-                f"{each!r}."
+                f"--pairs must be auto, or two columns such as --pairs age,hours, repeated for each pair; got {each!r}."
             )
     return [(first, second) for first, second in named]
 

@@ -49,9 +49,9 @@ def drawing(answer: Answer, kind: str | tuple[str, str] | None = None) -> Drawin
     kind : str or tuple of two str, optional
         Of a measurement "reliability", "decomposition", "concentration" or, with `by`, "groups"; of a model
         "coefficients", "passes" or, with one or two numeric columns, "boundary"; of an additive model "effects",
-        "passes", the name of a column, or of a pair: ("age", "hours") or "age × hours"; of a calibration "map" or "reduction"; of a comparison "ranking", with
-        `order` "delta", with `by` "groups"; of a difference "waterfall"; of a plan "power". The first one of the answer
-        if left out.
+        "passes", the name of a column, or of a pair: ("age", "hours") or "age × hours"; of a calibration "map" or
+        "reduction"; of a comparison "ranking", with `order` "delta", with `by` "groups"; of a difference "waterfall";
+        of a plan "power". The first one of the answer if left out.
 
     Returns
     -------

@@ -1,7 +1,7 @@
 """What the picture of a pair shows: its effect on the log-odds over two columns, as a heat map.
 
-Over numbers the effect is what predictions are made with: linear in each column between knots. Contours between steps of
-the colour scale are those of this function, so nothing is smoothed for the eye.
+Over numbers the effect is what predictions are made with: linear in each column between knots. Contours between steps
+of the colour scale are those of this function, so nothing is smoothed for the eye.
 """
 
 from __future__ import annotations
@@ -104,22 +104,20 @@ def colour_scale(largest: float) -> tuple[float, int]:
 
 def _reading(term: PairEffect, kept: Sequence[Sequence[int]], weights: Array, step: float) -> str:
     """What the marks mean that it has."""
-    words = f" Without colour: less than {step:g} away from 0."
+    words = f" No colour: within {step:g} of 0."
     if (weights <= 0).any():
         words += " Hatched: no training rows."
     for column, places, own in zip(term.columns, (term.at_first, term.at_second), kept, strict=True):
         if len(own) < len(places):
             shown = sum(places[k] is not None for k in own)
             words += (
-                f" Of {printable(column, NAME_LETTERS)} the {shown} of {counted(len(places), 'level')} with the largest "
-                "effects are shown."
+                f" Of {printable(column, NAME_LETTERS)} the {shown} of {counted(len(places), 'level')} with the "
+                "largest effects are shown."
             )
     return words
 
 
-def _numbers(
-    tables: dict[str, SmallTable], effect: Array, weights: Array, figures: dict[str, Any]
-) -> list[list[str]]:
+def _numbers(tables: dict[str, SmallTable], effect: Array, weights: Array, figures: dict[str, Any]) -> list[list[str]]:
     """The effects as a table of text, a row for each place of the first column."""
     head = [figures["first_name"], *tables["second"]["name"]]
     cells = [

@@ -1,7 +1,7 @@
 """Pictures of pairs: a heat map in steps, blue above 0 and orange below.
 
-Each step is a layer over all effects that reach it, and what is near to 0 has no colour: layers are transparent, so that
-a picture has the colours of its page in the light and in the dark, and no seams between its steps.
+Each step is a layer over all effects that reach it, and what is near to 0 has no colour: layers are transparent, so
+that a picture has the colours of its page in the light and in the dark, and no seams between its steps.
 """
 
 from __future__ import annotations

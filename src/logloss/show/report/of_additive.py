@@ -73,7 +73,7 @@ def _together(model: AdditiveModel) -> list[str]:
         return []
     pairs = [part for part in parts if isinstance(part, PairEffect)][:N_NAMED]
     named = [f"{printable(pair.name)} ({share_text(share_of(model, pair))})" for pair in pairs]
-    return [f"Of the {counted(len(model.pair_terms), 'pair')}: {listed(named)}."] if named else []
+    return [f"Most important of the {counted(len(model.pair_terms), 'pair')}: {listed(named)}."] if named else []
 
 
 def _fit(model: AdditiveModel) -> str:
