@@ -106,11 +106,22 @@ class PairEffect:
         return SmallTable(columns | {"weight": self.weights.reshape(-1).tolist()})
 
     def to_pandas(self) -> Any:
-        """`table` as a pandas.DataFrame; pandas must be installed."""
+        """`table` as a pandas.DataFrame; pandas must be installed.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> a, b = [k % 7 for k in range(700)], [k // 7 % 10 for k in range(700)]
+        >>> y = [int((u > 3) == (v > 4)) if k % 5 else k % 2 for k, (u, v) in enumerate(zip(a, b))]
+        >>> table = {"a": a, "b": b, "y": y}
+        >>> model = logloss.fit(table, "y", shapes="auto", pairs=[("a", "b")], leave_one_out=False)
+        >>> list(model.pairs["a", "b"].to_pandas().columns)
+        ['x1', 'x2', 'effect', 'std_error', 'low', 'high', 'weight']
+        """
         return self.table.to_pandas()
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Axes of matplotlib with the effect as a heat map.
+        """Axes of matplotlib with the effect as a heat map, on a colour scale of its own.
 
         Parameters
         ----------
@@ -121,6 +132,22 @@ class PairEffect:
         -------
         matplotlib.axes.Axes
             As of `Answer.plot`.
+
+        Raises
+        ------
+        DataError
+            If no training row is known to lie at any of its places.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> a, b = [k % 7 for k in range(700)], [k // 7 % 10 for k in range(700)]
+        >>> y = [int((u > 3) == (v > 4)) if k % 5 else k % 2 for k, (u, v) in enumerate(zip(a, b))]
+        >>> table = {"a": a, "b": b, "y": y}
+        >>> model = logloss.fit(table, "y", shapes="auto", pairs=[("a", "b")], leave_one_out=False)
+        >>> axes = model.pairs["a", "b"].plot()
+        >>> axes.get_xlabel(), axes.get_ylabel()
+        ('a', 'b')
         """
         axes: Axes = render("pair", "plot")(self, ax)
         return axes

@@ -60,7 +60,7 @@ def plot_term(term: TermEffect, ax: Axes | None = None) -> Axes:
 
 def plot_pair(pair: PairEffect, ax: Axes | None = None) -> Axes:
     """The same for the effect of one pair."""
-    return _plotted(of_additive, one_pair(pair), ax)
+    return _plotted(of_additive, _drawable(one_pair(pair)), ax)
 
 
 def _plotted(room: ModuleType, shown: Drawing, ax: Axes | None) -> Axes:
@@ -88,9 +88,13 @@ def figure_of(answer: Answer, kind: str | tuple[str, str] | None = None) -> Figu
 def _shown(answer: Answer, kind: str | tuple[str, str] | None) -> Drawing:
     """What is drawn; an error where there is nothing to draw."""
     shown = drawing(answer, kind)
+    others = drawable(answer, [name for name in kinds(answer) if name != shown.kind]) if shown.reason else []
+    return _drawable(shown, f" Available: {', '.join(others)}." if others else "")
+
+
+def _drawable(shown: Drawing, hint: str = "") -> Drawing:
+    """The same; an error where there is nothing to draw."""
     if shown.reason:
-        others = drawable(answer, [name for name in kinds(answer) if name != shown.kind])
-        hint = f" Available: {', '.join(others)}." if others else ""
         raise DataError(f'the picture "{shown.kind}" cannot be drawn: {shown.reason}.{hint}')
     return shown
 
@@ -109,7 +113,7 @@ def _drawn(room: ModuleType, shown: Drawing, figure: Figure) -> Axes:
     return ax
 
 
-def save(answer: Answer, path: str | os.PathLike[str], kind: str | None = None) -> None:
+def save(answer: Answer, path: str | os.PathLike[str], kind: str | tuple[str, str] | None = None) -> None:
     """Write a picture to a .pdf, .svg or .png file, on white; whole or not at all."""
     form = check_format(path)
     figure = figure_of(answer, kind)
