@@ -437,9 +437,7 @@ def test_it_is_measured_compared_and_explained(model, table):
     assert model.measure(table, "y").log_loss == pytest.approx(model.log_loss, rel=SAME)
     alone = logloss.fit(table, "y", shapes="auto", missing="indicator", leave_one_out=False)
     found = logloss.compare(table, {"pairs": model, "alone": alone}, y_true="y")
-    assert (
-        next(iter(found.ranking[0].values())) == "pairs"
-    )
+    assert next(iter(found.ranking[0].values())) == "pairs"
     for row, logit in zip(model.contributions(table[:50]), model.predict_logit(table[:50]), strict=True):
         assert math.fsum(row.values()) == pytest.approx(logit, abs=SAME)
 
