@@ -17,7 +17,7 @@ from logloss.data.shapes import CYCLIC, LINEAR, Shape, knots_of, weights_at
 from logloss.data.terms import Category
 from logloss.data.values import Matrix
 
-# Knots of a column of numbers, and levels of a category, that a table tells apart: other levels share a place.
+# Knots of a column of numbers, and levels of a category, that have places of their own: other levels share one.
 MOST_KNOTS, MOST_LEVELS = 24, 48
 # Products of a pair: of those with the largest variance so many, or as many as have nearly all of it.
 MOST_PRODUCTS, NEARLY_ALL = 64, 0.99

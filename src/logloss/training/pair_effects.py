@@ -1,7 +1,7 @@
 """What each pair of an additive model adds to the log-odds beyond its two columns: a table with standard errors.
 
 >>> import logloss
->>> a, b = [k % 7 for k in range(700)], [k // 7 % 10 for k in range(700)]
+>>> a, b = [k % 7 for k in range(700)], [(k // 7) % 10 for k in range(700)]
 >>> y = [int((u > 3) == (v > 4)) if k % 5 else k % 2 for k, (u, v) in enumerate(zip(a, b))]
 >>> table = {"a": a, "b": b, "y": y}
 >>> model = logloss.fit(table, "y", shapes="auto", pairs=[("a", "b")], leave_one_out=False)
@@ -111,7 +111,7 @@ class PairEffect:
         Examples
         --------
         >>> import logloss
-        >>> a, b = [k % 7 for k in range(700)], [k // 7 % 10 for k in range(700)]
+        >>> a, b = [k % 7 for k in range(700)], [(k // 7) % 10 for k in range(700)]
         >>> y = [int((u > 3) == (v > 4)) if k % 5 else k % 2 for k, (u, v) in enumerate(zip(a, b))]
         >>> table = {"a": a, "b": b, "y": y}
         >>> model = logloss.fit(table, "y", shapes="auto", pairs=[("a", "b")], leave_one_out=False)
@@ -141,7 +141,7 @@ class PairEffect:
         Examples
         --------
         >>> import logloss
-        >>> a, b = [k % 7 for k in range(700)], [k // 7 % 10 for k in range(700)]
+        >>> a, b = [k % 7 for k in range(700)], [(k // 7) % 10 for k in range(700)]
         >>> y = [int((u > 3) == (v > 4)) if k % 5 else k % 2 for k, (u, v) in enumerate(zip(a, b))]
         >>> table = {"a": a, "b": b, "y": y}
         >>> model = logloss.fit(table, "y", shapes="auto", pairs=[("a", "b")], leave_one_out=False)

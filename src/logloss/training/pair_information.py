@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 # A direction counts where the information on it is at least such a share of the penalty; of more directions those with
 # the largest shares.
 LEAST_SHARE, MOST_DIRECTIONS = 0.1, 3_000
-# Rows of a sample for each direction: for steps, and for what is said of the optimum.
+# Rows of a sample for each direction: for steps, and for what is known of the optimum.
 FOR_STEPS, FOR_ERRORS = 8, 40
 
 
