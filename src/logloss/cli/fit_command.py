@@ -18,7 +18,7 @@ from logloss.text import counted
 
 # `--l2-path` without a value.
 ALONE = "auto"
-# `--shapes` for all columns.
+# `--shapes` for all columns, and `--pairs` for those that the data speak for.
 AUTO = "auto"
 
 
@@ -55,6 +55,19 @@ def directions_of(given: str | None) -> dict[str, int] | None:
     if not pairs or not all(name.strip() and value.strip() in ("1", "-1", "0", "+1") for name, _, value in pairs):
         raise click.UsageError(f"--monotonic-cst must read like age=1,income=-1; got {given!r}.")
     return {name.strip(): int(value) for name, _, value in pairs}
+
+
+def pairs_of(given: tuple[str, ...]) -> str | list[tuple[str, str]] | None:
+    """`pairs=` from the command line: `auto`, or two columns with a comma between them, each time it is given."""
+    if given in ((), (AUTO,)):
+        return AUTO if given else None
+    named = [[name.strip() for name in each.split(",")] for each in given]
+    for each, names in zip(given, named, strict=True):
+        if len(names) != 2 or not all(names) or names[0] == names[1]:
+            raise click.UsageError(
+                f"--pairs must be auto, or two columns such as --pairs age,hours, repeated for each pair; got {each!r}."
+            )
+    return [(first, second) for first, second in named]
 
 
 def folds_of(given: str | None) -> int | str | None:
@@ -111,6 +124,14 @@ def folds_of(given: str | None) -> int | str | None:
     callback=lambda _context, _option, given: shapes_of(given),
     help="Additive model: auto, every column of numbers a smooth term; or by name smooth, linear or cyclic, the others "
     "smooth. Categories are pooled. Precisions are chosen from the data.",
+)
+@click.option(
+    "--pairs",
+    multiple=True,
+    metavar="auto|A,B",
+    callback=lambda _context, _option, given: pairs_of(given),
+    help="With --shapes: add what pairs of columns contribute together: auto, those that the data speak for; or two "
+    "columns (repeatable).",
 )
 @click.option(
     "--monotonic-cst",

@@ -89,7 +89,7 @@ def is_monotone(design: Design) -> bool:
 def solve_monotone(problem: Problem, start: Array, history: PassHistory, max_passes: int) -> SolverState:
     """Passes until the bound is within the tolerance and the coefficients have converged, as `solver.solve` makes them.
 
-    From a start that is not monotone the first step leads to a point that is, whatever the objective there; so there
+    From a start that is not monotone the first step goes to a point that is, whatever the objective there; so there
     are two passes at least. The factor of the last one is that of the moves which leave curves flat where they are.
     """
     steps = Steps.of(problem)

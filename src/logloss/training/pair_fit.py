@@ -220,8 +220,6 @@ class Fit:
             gains = information.gains(state.at)[len(self.of_terms) :] / self.unit
             state = replace(state, problem=_updated(state.problem, state.at, freedom, self.unit))
         stays = (freedom >= LEAST_FREEDOM) & (gains > LEAST_GAIN * freedom)
-        if DEBUG:
-            print("pairs", len(stays), stays.sum(), np.round(gains[:20], 1), np.round(freedom[:20], 1))
         if keeps_all or stays.all():
             return state
         problem, design, of_each = state.problem, state.problem.design, np.array(state.problem.precisions)

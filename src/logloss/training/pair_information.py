@@ -33,7 +33,7 @@ LEAST_SHARE, MOST_DIRECTIONS = 0.3, 2_500
 LEAST_OF_FEW, FEW_DIRECTIONS = 0.01, 600
 # The weakest directions that count are those below so many times the least share.
 WEAK = 4.0
-# Rows of a sample for each direction: for steps, and for what is said of the optimum.
+# Rows of a sample for each direction: for steps, and for what is known of the optimum.
 FOR_STEPS, FOR_ERRORS = 16, 40
 
 
