@@ -1080,3 +1080,28 @@ def add_products(a: Sequence[int], s: Floats, b: Sequence[int], t: Floats, x: Se
         sum((p * q * Fraction(x[i][j]) for i, p in halves(low, share) for j, q in halves(above, other)), Fraction(0))
         for low, share, above, other in zip(a, s, b, t, strict=True)
     ]
+
+
+def corners(a: int, s: float, b: int, t: float) -> list[tuple[int, int, Fraction]]:
+    """The four places of a row in two columns, each with its share."""
+    return [(i, j, u * v) for i, u in halves(a, s) for j, v in halves(b, t)]
+
+
+def add_from_table(
+    a: Sequence[int], s: Floats, b: Sequence[int], t: Floats, x: Sequence[Sequence[Floats]]
+) -> list[list[Fraction]]:
+    """What a table has at the place of each row in two columns."""
+    rows = [corners(*row) for row in zip(a, s, b, t, strict=True)]
+    n_points = len(x[0][0])
+    return [[sum((u * Fraction(x[i][j][k]) for i, j, u in row), Fraction(0)) for k in range(n_points)] for row in rows]
+
+
+def table_sums(
+    a: Sequence[int], s: Floats, b: Sequence[int], t: Floats, x: Sequence[Floats], sizes: tuple[int, int]
+) -> list[list[list[Fraction]]]:
+    """Sums of the values of rows by their places in two columns."""
+    out = [[[Fraction(0)] * len(x[0]) for _ in range(sizes[1])] for _ in range(sizes[0])]
+    for row, values in zip(zip(a, s, b, t, strict=True), x, strict=True):
+        for i, j, u in corners(*row):
+            out[i][j] = [total + u * Fraction(value) for total, value in zip(out[i][j], values, strict=True)]
+    return out

@@ -120,3 +120,20 @@ def test_sums_by_pairs_of_knots_equal_their_twins(rows, table):
     found = np.ones(len(rows.lower))
     hats.add_products(*pair, table, found)
     assert (found - 1).tolist() == reference.add_products(*own, table.tolist())
+
+
+@given(drawn(), st.lists(tables_of(N_OTHERS + 1, N_COLUMNS), min_size=N_KNOTS + 1, max_size=N_KNOTS + 1))
+def test_values_from_a_table_equal_their_twin(rows, table):
+    table = np.array(table)
+    out = np.zeros((len(rows.lower), N_COLUMNS))
+    hats.add_from_table(rows.lower, rows.shares, rows.others, rows.other_shares, table, out)
+    places = [each.tolist() for each in (rows.lower, rows.shares, rows.others, rows.other_shares)]
+    assert out.tolist() == reference.add_from_table(*places, table.tolist())
+
+
+@given(drawn())
+def test_sums_by_places_of_two_columns_equal_their_twin(rows):
+    out = np.zeros((N_KNOTS + 1, N_OTHERS + 1, N_COLUMNS))
+    hats.table_sums(rows.lower, rows.shares, rows.others, rows.other_shares, rows.numbers, out)
+    places = [each.tolist() for each in (rows.lower, rows.shares, rows.others, rows.other_shares)]
+    assert out.tolist() == reference.table_sums(*places, rows.numbers.tolist(), (N_KNOTS + 1, N_OTHERS + 1))

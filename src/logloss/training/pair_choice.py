@@ -19,6 +19,8 @@ from logloss.data.pairs import Side, pair_of, side_of_levels, side_of_numbers
 from logloss.data.rows import Array
 from logloss.data.shapes import Shape
 from logloss.data.terms import Category, Numbers
+from logloss.errors import DataError
+from logloss.text import printable
 from logloss.training.problem import Problem
 
 if TYPE_CHECKING:
@@ -61,7 +63,19 @@ def named(problem: Problem, at: Array, names: Iterable[tuple[str, str]], unit: f
     """(The design with the pairs that are named, the precision of each to begin with). One pass."""
     design = problem.design
     places = {side.column: k for k, side in enumerate(design.sides)}
-    design = replace(design, pairs=tuple(pair_of(design.sides, places[a], places[b]) for a, b in names))
+    pairs = []
+    for pair in names:
+        for name in pair:
+            if name not in places:
+                raise DataError(
+                    f'"{printable(name)}" is in `monotonic_cst`, and a table beside it need not be monotone. Leave it '
+                    "out of `pairs`, or out of `monotonic_cst`."
+                )
+            if not len(design.sides[places[name]].variances):
+                raise DataError(f'"{printable(name)}" is constant and has no part in a pair. Leave it out of `pairs`.')
+        # In the order of the table's columns.
+        pairs.append(pair_of(design.sides, *sorted(places[name] for name in pair)))
+    design = replace(design, pairs=tuple(pairs))
     return design, _evidence(problem, design, at, unit)[1]
 
 

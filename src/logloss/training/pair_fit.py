@@ -212,7 +212,7 @@ class Fit:
 
     def with_precisions(self, state: PairState, *, keeps_all: bool) -> PairState:
         """The state once precisions are chosen; without the pairs that these leave nothing, unless all are kept."""
-        freedom = np.zeros(0)
+        freedom, gains = np.zeros(0), np.zeros(0)
         for _ in range(N_UPDATES if state.problem.design.pairs else 0):
             information = self.information(state, FOR_STEPS)
             state = stepped(state, information.solve, -information.solve(state.gradient))
@@ -264,6 +264,6 @@ def _updated(problem: Problem, at: Array, freedom: Array, unit: float) -> Proble
         old = precisions[span.start] / unit
         size = float(((at[span] / each.scale) ** 2).sum())
         left = max(edf, 0.0) + min(1.0, len(each.scale) / USUAL_PRODUCTS)
-        new = min(max(left * unit / max(size, 1e-300), old / MOST_CHANGE), old * MOST_CHANGE)
+        new = min(max(left / max(size, 1e-300), old / MOST_CHANGE), old * MOST_CHANGE)
         precisions[span] = min(max(new, LEAST), MOST) * unit
     return replace(problem, precisions=precisions)

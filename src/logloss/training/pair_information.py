@@ -181,7 +181,8 @@ class PairInformation:
             shares = each.shares[: each.n_kept]
             left = np.maximum(1.0 / variances[place] - 1.0, 0.0)
             ratios.append((left / shares)[shares < WEAK * self.least])
-        return float(np.mean(np.minimum(np.concatenate(ratios), 1.0)))
+        every = np.concatenate(ratios)
+        return float(np.mean(np.minimum(every, 1.0))) if len(every) else 1.0
 
     @cached_property
     def effective_degrees_of_freedom(self) -> Array:

@@ -16,7 +16,7 @@ from logloss.onepass.kernels import by_group, dense_rows, exact
 from logloss.onepass.kernels.vectors import BLOCK
 from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, mass_of, pieces, times_of
 from logloss.onepass.summaries.hessian import Hessian, most_levels
-from logloss.onepass.summaries.pair_sums import PairSums
+from logloss.onepass.summaries.pair_sums import PairSums, spread_pairs
 from logloss.onepass.summaries.shape_sums import ShapeSums, add_leverages, add_reached, spread_shapes
 from logloss.text import count, significant
 
@@ -147,6 +147,8 @@ def spread_out(coded: Coded, start: int, stop: int, numbers: Array | None = None
     for span, codes in zip(design.spans, coded.codes, strict=True):
         rows[np.arange(stop - start), span.start + codes[start:stop]] = 1.0
     for span, values in zip(design.shape_spans, spread_shapes(coded, start, stop), strict=True):
+        rows[:, span] = values / design.scale[span]
+    for span, values in zip(design.pair_spans, spread_pairs(coded, start, stop), strict=True):
         rows[:, span] = values / design.scale[span]
     return rows
 

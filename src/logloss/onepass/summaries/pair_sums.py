@@ -48,3 +48,15 @@ def add_table_sums(coded: Coded, sides: tuple[int, int], values: Array, out: Arr
     """Add the sums of values of all rows, (n_rows, n_columns), by the places of two sides."""
     a, b = sides
     hats.table_sums(*coded.beside[a], *coded.beside[b], values, out)
+
+
+def spread_pairs(coded: Coded, start: int, stop: int) -> list[Array]:
+    """What each coefficient of each pair is multiplied with in some rows, (n_rows, n_products), not scaled."""
+    beside = [(lower[start:stop], shares[start:stop]) for lower, shares in coded.beside]
+    found = []
+    for each in coded.design.tables:
+        a, b = each.pair.sides
+        own = np.zeros((stop - start, len(each.scale)))
+        hats.add_from_table(*beside[a], *beside[b], each.table(np.eye(len(each.scale))), own)
+        found.append(own)
+    return found
