@@ -215,6 +215,13 @@ def test_leave_one_out_is_near_to_refits():
     assert abs(model.out_of_sample.log_loss - model.log_loss - np.mean(increase)) < 3 * spread
 
 
+def test_pairs_that_were_chosen_have_no_leave_one_out_loss():
+    model = logloss.fit(crossed(500), "y", shapes="auto", pairs="auto")
+    assert model.out_of_sample is None
+    assert "chosen on the same rows" in "\n".join(model.notes)
+    assert "chosen on the same rows" in repr(model)
+
+
 # --- predictions ---
 
 
