@@ -2,7 +2,7 @@
 
 Shipped are 150 to 6,366 rows: breast cancer, wine (the first cultivar), iris (versicolor), digits (even ones, 64
 pixels) and diabetes (progression above the median) of scikit-learn; of statsmodels extramarital affairs (Fair), votes
-of 1996 (ANES), a visit to a doctor in a year (RAND's health insurance experiment; persons are told apart by their
+of 1996 (ANES), a visit to a doctor in a year (RAND's health insurance experiment; rows of one person share their
 covariates, and the first year of each is taken), smoking in pregnancy (Cattaneo) and private health insurance of
 retired people.
 """

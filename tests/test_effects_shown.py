@@ -476,13 +476,18 @@ def test_options_that_only_other_fits_have_are_refused(table, options, message):
 
 def test_the_example_of_the_docs_runs(capsys):
     page = (Path(__file__).parents[1] / "docs" / "shapes.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    examples = re.findall(r"```python\n(.*?)```", page, re.DOTALL)
+    assert len(examples) == 2
     names: dict = {}
-    exec(example, names)
+    for example in examples:
+        exec(example, names)
     assert capsys.readouterr().out.startswith("AdditiveModel: P(clicked = 1), 3 terms, 4,000 rows (")
     hour = names["model"].shapes["hour"]
     assert hour.kind == "cyclic"
     assert hour.effect[0] == pytest.approx(hour.effect[-1], abs=ROUNDING)
+    table_of_pair = names["fixed"].pairs["hour", "age"].effect
+    # A cyclic column is so in its pairs, too.
+    np.testing.assert_allclose(table_of_pair[0], table_of_pair[-1], atol=ROUNDING)
 
 
 def test_effects_of_clustered_rows_have_no_intervals(table, tmp_path):

@@ -73,8 +73,7 @@ def named(problem: Problem, at: Array, names: Iterable[tuple[str, str]], unit: f
                 )
             if not len(design.sides[places[name]].variances):
                 raise DataError(f'"{printable(name)}" is constant and has no part in a pair. Leave it out of `pairs`.')
-        # In the order of the table's columns.
-        pairs.append(pair_of(design.sides, *sorted(places[name] for name in pair)))
+        pairs.append(pair_of(design.sides, *(places[name] for name in pair)))
     design = replace(design, pairs=tuple(pairs))
     return design, _evidence(problem, design, at, unit)[1]
 

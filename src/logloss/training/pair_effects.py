@@ -42,7 +42,7 @@ class PairEffect:
     Attributes
     ----------
     columns : tuple of two str
-        The columns, in the order of the table.
+        The columns, as they were named; else in the order of the table.
     at_first, at_second : tuple
         Knots, or levels, of the first column, (n_first,), and of the second, (n_second,); between knots the effect is
         linear in each column. None for a missing value, "other levels" for those that share a place.
