@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 import reference
 
-from logloss.data.design import readable, table_of
+from logloss.data.coded import readable, table_of
 from logloss.onepass.kernels import column_ranges, dense_rows, exact
 from logloss.onepass.kernels.dense_rows import BLOCK, N_OF_ROW, N_SUMS, TILE_ROWS
 

@@ -15,7 +15,7 @@ import numpy as np
 import pytest
 from test_dense_rows import TILE_ROWS, folded, plain_table, ranges_of
 
-from logloss.data.design import readable
+from logloss.data.coded import readable
 from logloss.onepass.kernels import dense_rows
 
 pytestmark = pytest.mark.skipif(sys.platform == "win32", reason="pages are closed by mprotect")

@@ -12,7 +12,7 @@ import logloss
 from logloss.answers.estimate import expit
 from logloss.data.rows import Roles
 from logloss.errors import ConvergenceWarning, DataError
-from logloss.onepass.summaries.curvature import spread_out
+from logloss.onepass.summaries.coded_rows import spread_out
 from logloss.training import pair_information
 from logloss.training.model_predictions import ModelPredictions
 

@@ -13,7 +13,7 @@ import pytest
 from strategies import Table, random_cuts, random_table
 
 from logloss import DataError, measure
-from logloss.data.design import PIECE_ROWS
+from logloss.data.coded import PIECE_ROWS
 from logloss.data.rows import PART_ROWS, Column
 from logloss.data.source import MemorySource
 from logloss.onepass import run

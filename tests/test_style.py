@@ -45,6 +45,7 @@ data.binding
 data.request
 data.source | data.design
 data.pairs
+data.coded
 data.terms
 data.columns | data.shapes
 data.arrow | data.block

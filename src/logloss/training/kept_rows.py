@@ -16,7 +16,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import Coded, Design
+from logloss.data.coded import Coded
+from logloss.data.design import Design
 from logloss.data.rows import Array, Place
 
 if TYPE_CHECKING:

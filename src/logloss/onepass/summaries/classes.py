@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import Coded, Design
+from logloss.data.coded import Coded
+from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.onepass.summaries.contract import BlockwiseSummary, pieces
 from logloss.onepass.summaries.curvature import on_face

@@ -11,8 +11,9 @@ from logloss.data.block import Block
 from logloss.data.rows import Array
 from logloss.onepass.kernels import by_group
 from logloss.onepass.kernels.hashing import hashes_of
+from logloss.onepass.summaries.coded_rows import reached_by, spread_out, with_intercept
 from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, times_of
-from logloss.onepass.summaries.curvature import Point, on_face, reached_by, residuals_of, spread_out, with_intercept
+from logloss.onepass.summaries.curvature import Point, on_face, residuals_of
 from logloss.onepass.summaries.group_keys import BUCKET_SHIFT, MOST_GROUPS
 from logloss.text import count
 

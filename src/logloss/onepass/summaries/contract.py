@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from logloss.data.block import Block
 from logloss.data.checks.forecasts import Unlabelled
 from logloss.data.checks.reading import read_only
-from logloss.data.design import PIECE_ROWS
+from logloss.data.coded import PIECE_ROWS
 from logloss.data.rows import Array
 
 Record = TypeVar("Record")

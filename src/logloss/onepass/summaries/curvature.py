@@ -10,14 +10,16 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import TOUCHING, Coded, Design
+from logloss.data.coded import Coded
+from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import by_group, dense_rows, exact
 from logloss.onepass.kernels.vectors import BLOCK
+from logloss.onepass.summaries.coded_rows import leverages, spread_out
 from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, mass_of, pieces, times_of
 from logloss.onepass.summaries.hessian import Hessian, most_levels
-from logloss.onepass.summaries.pair_sums import PairSums, spread_pairs
-from logloss.onepass.summaries.shape_sums import ShapeSums, add_leverages, add_reached, spread_shapes
+from logloss.onepass.summaries.pair_sums import PairSums
+from logloss.onepass.summaries.shape_sums import ShapeSums
 from logloss.text import count, significant
 
 # What a row leaves of a direction of the information, below which it alone determines it.
@@ -131,26 +133,6 @@ def margins_of(block: Block, design: Design, direction: Array) -> Array:
     for start, stop in pieces(block.n_rows):
         margins[start:stop] = coded.margins(direction / design.scale, start, stop)
     return margins
-
-
-def spread_out(coded: Coded, start: int, stop: int, numbers: Array | None = None) -> Array:
-    """Some rows as the design lays coefficients out, in the solver's coordinates, shape (n_rows, width).
-
-    numbers: in place of those of the solver, shape (n_rows, n_dense).
-    """
-    design = coded.design
-    if numbers is None:
-        numbers = coded.piece(start, stop) / design.scale[1 : 1 + design.n_dense]
-    rows = np.zeros((stop - start, design.width))
-    rows[:, 0] = 1.0
-    rows[:, 1 : 1 + design.n_dense] = numbers
-    for span, codes in zip(design.spans, coded.codes, strict=True):
-        rows[np.arange(stop - start), span.start + codes[start:stop]] = 1.0
-    for span, values in zip(design.shape_spans, spread_shapes(coded, start, stop), strict=True):
-        rows[:, span] = values / design.scale[span]
-    for span, values in zip(design.pair_spans, spread_pairs(coded, start, stop), strict=True):
-        rows[:, span] = values / design.scale[span]
-    return rows
 
 
 def on_face(block: Block, design: Design, face: Sequence[Array]) -> Block:
@@ -418,43 +400,6 @@ def residuals_of(
     fold(coded, block, point, of_rows, exact.new_limbs(1) if limbs is None else limbs)
     for start, stop in pieces(block.n_rows):
         yield start, stop, coded.piece(start, stop), of_rows[:2, start:stop], of_rows[dense_rows.LOGIT, start:stop]
-
-
-def with_intercept(coded: Coded, start: int, stop: int, piece: Array) -> Array:
-    """1 and the numbers of some rows in the solver's coordinates, shape (n_rows, 1 + n_dense)."""
-    dense = np.empty((stop - start, 1 + coded.design.n_dense))
-    dense[:, 0] = 1.0
-    np.divide(piece, coded.design.scale[1 : 1 + coded.design.n_dense], out=dense[:, 1:])
-    return dense
-
-
-def reached_by(reach: Array, coded: Coded, start: int, stop: int, numbers: Array) -> Array:
-    """xᵀ·reach of some rows, shape (n_rows, n_combinations), without spreading out their codes.
-
-    numbers: as `with_intercept` has them.
-    """
-    found: Array = numbers @ reach[: numbers.shape[1]]
-    for span, codes in zip(coded.design.spans, coded.codes, strict=True):
-        found += reach[span][codes[start:stop]]
-    add_reached(reach, coded, start, stop, found)
-    return found
-
-
-def leverages(coded: Coded, start: int, stop: int, piece: Array, inverse: Array) -> Array:
-    """xᵀ H⁻¹ x of some rows, shape (n_rows,), without spreading out their codes."""
-    design = coded.design
-    n_dense = design.n_dense
-    dense = with_intercept(coded, start, stop, piece)
-    found = np.einsum("ij,ij->i", dense @ inverse[: 1 + n_dense, : 1 + n_dense], dense)
-    codes = [each[start:stop] for each in coded.codes]
-    for j, (span, mine) in enumerate(zip(design.spans, codes, strict=True)):
-        found += 2.0 * np.einsum("ij,ij->i", dense, inverse[span, : 1 + n_dense][mine])
-        for other, theirs in zip(design.spans[:j], codes[:j], strict=True):
-            found += 2.0 * inverse[span, other][mine, theirs]
-        found += np.diag(inverse[span, span])[mine]
-    if design.shapes:
-        add_leverages(coded, start, stop, dense, inverse, found)
-    return found
 
 
 def pseudo_rows(block: Block, coded: Coded, at: Leverages) -> Block:

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import Coded
+from logloss.data.coded import Coded
 from logloss.data.rows import Array
 from logloss.onepass.kernels import exact, hats
 from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, pieces, times_of

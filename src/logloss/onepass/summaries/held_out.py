@@ -11,7 +11,8 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.checks.reading import read_only
-from logloss.data.design import TOUCHING, Coded, Design
+from logloss.data.coded import Coded
+from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import losses
 from logloss.onepass.kernels.hashing import hashes_of

@@ -11,8 +11,9 @@ import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.rows import Array
+from logloss.onepass.summaries.coded_rows import reached_by, with_intercept
 from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, times_of
-from logloss.onepass.summaries.curvature import Point, on_face, reached_by, residuals_of, with_intercept
+from logloss.onepass.summaries.curvature import Point, on_face, residuals_of
 from logloss.onepass.summaries.features import norms_of_classes
 from logloss.text import count
 

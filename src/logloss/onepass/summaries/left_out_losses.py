@@ -11,7 +11,8 @@ from logloss.data.block import Block
 from logloss.data.rows import Array
 from logloss.onepass.kernels import losses
 from logloss.onepass.kernels.hashing import hashes_of
-from logloss.onepass.summaries.curvature import ALONE, Point, leverages, residuals_of, spread_out
+from logloss.onepass.summaries.coded_rows import leverages, spread_out
+from logloss.onepass.summaries.curvature import ALONE, Point, residuals_of
 from logloss.onepass.summaries.leftout import without_each
 
 

@@ -11,8 +11,9 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.rows import Array, Place
 from logloss.onepass.kernels import exact, losses
+from logloss.onepass.summaries.coded_rows import leverages
 from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, times_of
-from logloss.onepass.summaries.curvature import ALONE, Point, leverages, residuals_of
+from logloss.onepass.summaries.curvature import ALONE, Point, residuals_of
 from logloss.onepass.summaries.directions import AlongInverse
 from logloss.text import count, significant
 

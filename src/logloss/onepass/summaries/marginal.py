@@ -8,7 +8,8 @@ from typing import Any, ClassVar
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import Coded, Design
+from logloss.data.coded import Coded
+from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import by_group
 from logloss.onepass.summaries.contract import BlockwiseSummary, forecast_of, mass_of, pieces, times_of

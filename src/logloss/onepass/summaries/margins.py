@@ -12,8 +12,9 @@ from logloss.data.block import Block
 from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import by_group
+from logloss.onepass.summaries.coded_rows import reached_by, spread_out, with_intercept
 from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, pieces
-from logloss.onepass.summaries.curvature import margins_of, on_face, reached_by, spread_out, with_intercept
+from logloss.onepass.summaries.curvature import margins_of, on_face
 from logloss.text import count
 
 

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import readable, table_of
+from logloss.data.coded import readable, table_of
 from logloss.data.rows import Array, Column
 from logloss.onepass.kernels.column_ranges import fold_ranges
 from logloss.onepass.kernels.vectors import BLOCK

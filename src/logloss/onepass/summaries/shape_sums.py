@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from logloss.data.design import Coded, Design
+from logloss.data.coded import Coded
+from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import dense_rows, hats
 from logloss.onepass.summaries.contract import pieces, raise_if_stopped

@@ -9,11 +9,13 @@ from typing import Any
 import numpy as np
 
 from logloss.data.block import Block
-from logloss.data.design import TOUCHING, Coded, Design
+from logloss.data.coded import Coded
+from logloss.data.design import TOUCHING, Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import exact
+from logloss.onepass.summaries.coded_rows import spread_out
 from logloss.onepass.summaries.contract import BlockwiseSummary, pieces
-from logloss.onepass.summaries.curvature import on_face, spread_out
+from logloss.onepass.summaries.curvature import on_face
 from logloss.text import count
 
 # Rows that are kept of those beside a plane: each is an equation.
