@@ -225,6 +225,17 @@ def test_shapes_have_the_certificate_of_one_machine(engine, folder):
     assert of_files.measure(folder, "y", engine=engine).to_dict() == of_files.measure(folder, "y").to_dict()
 
 
+def test_pairs_have_the_certificate_of_one_machine(engine, folder):
+    requested = {"features": ["x0", "x1", "g"], "shapes": "auto", "pairs": [("x0", "x1"), ("x0", "g")]}
+    here = logloss.fit(folder, "y", leave_one_out=False, **requested)
+    there = logloss.fit(folder, "y", leave_one_out=False, engine=engine, **requested)
+    assert there.certificate.nats_per_row <= 1e-12
+    assert [pair.columns for pair in there.pair_terms] == [pair.columns for pair in here.pair_terms]
+    # Sums in another order, of which precisions are made, four updates long.
+    assert there.log_loss == pytest.approx(here.log_loss, abs=1e-7)
+
+
+
 @pytest.mark.parametrize("features", [["x0"], ["x0", "x1"], ["x0", "x1", "g", "p"]])
 def test_few_columns_of_a_frame_are_fitted(engine, folder, features):
     """Of few columns Dask joins files as it reads them: a frame in memory has fewer partitions than it names."""
