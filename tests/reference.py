@@ -1057,18 +1057,21 @@ def knot_segment_sums(
 
 def knot_products(a: Sequence[int], s: Floats, c: Floats, n_knots: int) -> list[list[Fraction]]:
     """Of each knot with itself, and with the one above: of its row of the matrix of all products."""
-    whole = knot_cross_tab(a, s, a, s, c, n_knots, n_knots)
+    twice = [[each, each] for each in a], [[each, each] for each in s]
+    whole = knot_cross_tabs(*twice, [0], c, (n_knots, n_knots))
     return [[row[j], row[j + 1] if j + 1 < n_knots else Fraction(0)] for j, row in enumerate(whole)]
 
 
-def knot_cross_tab(
-    a: Sequence[int], s: Floats, b: Sequence[int], t: Floats, c: Floats, n_knots: int, n_others: int
+def knot_cross_tabs(
+    a: Sequence[Sequence[int]], s: Sequence[Floats], first: Sequence[int], c: Floats, shape: tuple[int, int]
 ) -> list[list[Fraction]]:
-    out = [[Fraction(0)] * n_others for _ in range(n_knots)]
-    for low, share, above, other, weight in zip(a, s, b, t, c, strict=True):
-        for i, p in halves(low, share):
-            for j, q in halves(above, other):
-                out[i][j] += Fraction(weight) * p * q
+    out = [[Fraction(0)] * shape[1] for _ in range(shape[0])]
+    for places, shares, weight in zip(a, s, c, strict=True):
+        n_before = len(first)
+        for start, low, share in zip(first, places[:n_before], shares[:n_before], strict=True):
+            for i, p in halves(start + low, share):
+                for j, q in halves(places[n_before], shares[n_before]):
+                    out[i][j] += Fraction(weight) * p * q
     return out
 
 

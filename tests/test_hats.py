@@ -107,10 +107,16 @@ def test_sums_by_knot_equal_their_twins(rows):
 @given(drawn(), tables_of(N_KNOTS + 1, N_OTHERS + 1))
 def test_sums_by_pairs_of_knots_equal_their_twins(rows, table):
     pair = rows.lower, rows.shares, rows.others, rows.other_shares
-    out = np.zeros((N_KNOTS + 1, N_OTHERS + 1))
-    hats.knot_cross_tab(*pair, rows.weights, out)
+    lower = np.stack([rows.lower, rows.others, rows.others], axis=1)
+    shares = np.stack([rows.shares, np.zeros(len(rows.shares)), rows.other_shares], axis=1)
+    # Codes of a category have shares of 0; columns after the one that others are summed beside are left alone.
+    first, shape = np.array([0, N_KNOTS + 1]), (N_KNOTS + N_OTHERS + 2, N_OTHERS + 1)
+    for n_before in (2, 1, 0):
+        out = np.zeros(shape)
+        hats.knot_cross_tabs(lower, shares, first[:n_before], rows.weights, out)
+        given = lower.tolist(), shares.tolist(), first[:n_before].tolist(), rows.weights, shape
+        assert out.tolist() == reference.knot_cross_tabs(*given)
     own = [each.tolist() for each in pair]
-    assert out.tolist() == reference.knot_cross_tab(*own, rows.weights, N_KNOTS + 1, N_OTHERS + 1)
     found = np.ones(len(rows.lower))
     hats.add_products(*pair, table, found)
     assert (found - 1).tolist() == reference.add_products(*own, table.tolist())

@@ -75,7 +75,8 @@ class Factor:
         known = np.zeros((len(inner), 0)) if kernel is None else np.linalg.qr(kernel.vectors * self.size[:, None])[0]
         # Where the complement is known to be 0 it is 1 instead, which no solution without a part there depends on.
         self.filled = _span(inner.parted(known)[1])
-        complement += self.filled @ self.filled.T
+        if self.filled.shape[1]:
+            complement += self.filled @ self.filled.T
         if least is None:
             least = len(inner) * (DEPENDENT_SINGLE if is_single else DEPENDENT)
         self.root: Array | None = None
@@ -280,11 +281,6 @@ def _span(vectors: Array) -> Array:
 def _lower_root(matrix: Array) -> Array:
     """The lower Cholesky factor, as LAPACK lays it out; LinAlgError where the matrix is not positive definite."""
     return np.asfortranarray(patiently(lambda: np.linalg.cholesky(matrix), size=len(matrix)))
-
-
-def weighted_square(matrix: Any, weights: Array) -> Array:
-    """matrixᵀ · diag(weights) · matrix, of a matrix as of `thinned`."""
-    return _dense((matrix.T * weights) @ matrix)
 
 
 def thinned(matrix: Array) -> Any:

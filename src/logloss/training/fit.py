@@ -277,8 +277,9 @@ def fit(
     Hastie, T., Tibshirani, R. & Friedman, J. (2009). The Elements of Statistical Learning, 2nd ed., section 7.10.
     doi:10.1007/978-0-387-84858-7
 
-    Wood, S. N. & Fasiolo, M. (2017). A generalized Fellner-Schall method for smoothing parameter optimization with
-    application to Tweedie location, scale and shape models. Biometrics 73(4), 1071-1081. doi:10.1111/biom.12666
+    Wood, S. N. (2011). Fast stable restricted maximum likelihood and marginal likelihood estimation of semiparametric
+    generalized linear models. Journal of the Royal Statistical Society B 73(1), 3-36.
+    doi:10.1111/j.1467-9868.2010.00749.x
 
     Examples
     --------

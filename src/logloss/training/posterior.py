@@ -23,7 +23,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from logloss.data.rows import Array
-from logloss.training.factor import Factor, weighted_square
+from logloss.training.factor import Factor
 from logloss.training.problem import Problem
 
 if TYPE_CHECKING:
@@ -109,7 +109,7 @@ class Posterior:
 
     @cached_property
     def slopes(self) -> tuple[Array, Array, Array]:
-        """(Gradient of the log likelihood in the log precisions, its Hessian, effective degrees of freedom) of the
+        """(Gradient of the log likelihood in the log precisions, its Hessian, effective degrees of freedom), of the
         parts that are in the model. Cost: O(n³)."""
         problem, factor = self.problem, self.factor
         free, unit = problem.free, self.loss.unit
@@ -161,13 +161,11 @@ def _traces(factor: Factor, weights: Array, is_own: Array) -> tuple[Array, Array
         return traces, squares
     # With A the levels' block beside the others, all scaled, theirs are 1 + A·inverse·Aᵀ and −A·inverse.
     j = int(np.argmax(levels_of.any(axis=1)))
-    across = factor.across
-    once, twice = (weighted_square(across, of_levels**power) for power in (2, 4))
-    reached = inverse @ once
-    beside = sums @ (of_others**2 * np.einsum("ij,ij->i", reached, inverse))
+    reached = factor.across @ inverse
+    once, twice = (factor.across.T @ (of_levels[:, None] ** power * reached) for power in (2, 4))
+    beside = sums @ (of_others**2 * np.einsum("ij,ij->i", once.T, inverse))
     squares[j] += beside
     squares[:, j] += beside
-    own = float((of_levels**4).sum()) + 2.0 * float((inverse * twice).sum()) + float((reached * reached.T).sum())
-    squares[j, j] += own
-    traces[j] += float((of_levels**2).sum()) + float(np.trace(reached))
+    squares[j, j] += float((of_levels**4).sum() + 2.0 * np.trace(twice) + np.einsum("ij,ji->", once, once))
+    traces[j] += float((of_levels**2).sum() + np.trace(once))
     return traces, squares

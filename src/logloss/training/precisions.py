@@ -1,12 +1,9 @@
-"""The precisions of shapes and pooled levels, chosen from the data: Fellner–Schall updates on the Hessian of each pass.
+"""The precisions of shapes and pooled levels, chosen from the data: Newton's method on the Hessian of each pass.
 
 A coefficient with precision λ costs λ / 2 times its square, as if it were drawn from a normal distribution with
-variance 1 / λ. The update moves each λ to where the marginal likelihood of the quadratic approximation has its maximum.
-
-References
-----------
-Wood, S. N. & Fasiolo, M. (2017). A generalized Fellner-Schall method for smoothing parameter optimization with
-application to Tweedie location, scale and shape models. Biometrics 73(4), 1071-1081. doi:10.1111/biom.12666
+variance 1 / λ. Each pass moves the log λ to where the marginal likelihood of the quadratic approximation has its
+maximum, and the coefficients to its posterior mean there. A part whose precision grows without end is taken out of the
+model, and comes in again where that would raise the marginal likelihood.
 """
 
 from __future__ import annotations
@@ -35,8 +32,9 @@ LEAST, FIRST = 1e-4, 1.0
 # precision still grows is taken out of the model.
 MOST_UPDATES, LONGEST, LITTLE = 10, 5.0, 0.1
 # Of the log marginal likelihood, and of the penalised log loss: what a step must be expected to gain, in nats, to be
-# followed by another one; on one Hessian also this share of what its first update gains.
-LITTLE_GAIN, ENOUGH = 1e-2, 0.1
+# followed by another one; on one Hessian also this share of what its first update gains. Where a step gains what it was
+# expected to but for this share, little is left.
+LITTLE_GAIN, ENOUGH, AS_EXPECTED = 3e-2, 0.1, 0.01
 # Passes at most, and the share of a step below which it is not made shorter.
 MOST_PASSES, SHORTEST = 12, 1e-3
 # A sample of all rows has at most one in so many; with it passes begin, until they gain less, in nats.
@@ -128,8 +126,9 @@ def _updated(posterior: Posterior) -> tuple[Posterior, float]:
     for number in range(MOST_UPDATES):
         after, gain = _stepped(posterior)
         first = max(first, gain) if not number else first
+        is_as_expected = abs(after.log_likelihood - posterior.log_likelihood - gain) <= AS_EXPECTED * gain
         posterior = after
-        if gain <= max(LITTLE_GAIN / 10, ENOUGH * first):
+        if is_as_expected or gain <= max(LITTLE_GAIN / 10, ENOUGH * first):
             break
     return posterior, first
 

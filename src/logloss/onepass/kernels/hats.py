@@ -91,21 +91,30 @@ def knot_products(a, s, c, out):
 
 
 @compiled
-def knot_cross_tab(a, s, b, t, c, out):
-    """Sums of c_i times the products of a row's shares in two columns; codes of a category have shares of 0.
+def knot_cross_tabs(a, s, first, c, out):
+    """Sums of c_i times the products of a row's shares in a column and in each one before it.
 
-    Cost: O(n_rows).
+    a, s: of all columns, shape (n_rows, n_columns); codes of a category have shares of 0. first: where the places of
+    each column before begin in out, shape (n_before,). One loop over the rows: sums of different columns do not wait
+    for each other. Cost: O(n_rows · n_before).
     """
+    n_before = first.shape[0]
     for i in range(a.shape[0]):
-        low, above = a[i], b[i]
-        upper = c[i] * s[i]
-        lower = c[i] - upper
-        share = t[i]
-        rest = 1.0 - share
-        out[low, above] += lower * rest
-        out[low, above + 1] += lower * share
-        out[low + 1, above] += upper * rest
-        out[low + 1, above + 1] += upper * share
+        # Unsigned, or each would be checked for counting from the end.
+        above = np.uintp(a[i, n_before])
+        next_above = above + np.uintp(1)
+        share = c[i] * s[i, n_before]
+        rest = c[i] - share
+        for j in range(n_before):
+            low = np.uintp(first[j] + a[i, j])
+            high = low + np.uintp(1)
+            upper = s[i, j]
+            lower = 1.0 - upper
+            # All four are read before one is written: they do not wait for each other either.
+            low_above, low_next = out[low, above] + lower * rest, out[low, next_above] + lower * share
+            high_above, high_next = out[high, above] + upper * rest, out[high, next_above] + upper * share
+            out[low, above], out[low, next_above] = low_above, low_next
+            out[high, above], out[high, next_above] = high_above, high_next
 
 
 @compiled

@@ -7,8 +7,11 @@ import numpy as np
 from logloss.data.design import Coded, Design
 from logloss.data.rows import Array
 from logloss.onepass.kernels import dense_rows, hats
-from logloss.onepass.summaries.contract import pieces
+from logloss.onepass.summaries.contract import pieces, raise_if_stopped
 from logloss.onepass.summaries.hessian import Hessian
+
+# Rows whose pairs are summed together: fewer, and tables of pairs would have left the cache before they come again.
+ROWS_OF_PAIRS = 1 << 14
 
 
 class ShapeSums:
@@ -25,9 +28,11 @@ class ShapeSums:
             sizes = []
         self.own = [np.zeros((size, 2)) for size in sizes]
         self.beside_numbers = [np.zeros((size, design.n_dense)) for size in sizes]
-        levels = [len(term.levels) + 1 for term in design.categories]
-        self.beside_levels = {(i, j): np.zeros((n, size)) for j, size in enumerate(sizes) for i, n in enumerate(levels)}
-        self.crossed = {(i, j): np.zeros((sizes[i], sizes[j])) for j in range(len(sizes)) for i in range(j)}
+        # Of all categories, and of each shape before it: where their places begin, and how often each goes with a knot.
+        before = [len(term.levels) + 1 for term in design.categories]
+        self.n_categories = len(before)
+        self.first = np.cumsum([0, *before, *sizes])
+        self.beside = [np.zeros((self.first[len(before) + j], size)) for j, size in enumerate(sizes)]
 
     def add(self, coded: Coded, of_rows: Array) -> None:
         """Take in the rows of a block; of_rows: what the kernel has found of them."""
@@ -40,15 +45,8 @@ class ShapeSums:
             own = np.zeros_like(total)
             hats.knot_products(lower, shares, curvatures, own)
             total += own
-        for (i, j), total in self.crossed.items():
-            own = np.zeros_like(total)
-            hats.knot_cross_tab(*coded.between[i], *coded.between[j], curvatures, own)
-            total += own
-        whole = np.zeros(len(curvatures))
-        for (i, j), total in self.beside_levels.items():
-            own = np.zeros_like(total)
-            hats.knot_cross_tab(coded.codes[i], whole, *coded.between[j], curvatures, own)
-            total += own
+        if self.beside:
+            self.add_pairs(coded, curvatures)
         if not self.design.n_dense or not self.beside_numbers:
             return
         found = [np.zeros_like(total) for total in self.beside_numbers]
@@ -58,6 +56,26 @@ class ShapeSums:
                 hats.knot_segment_sums(lower[start:stop], shares[start:stop], curvatures[start:stop], piece, own)
         for total, own in zip(self.beside_numbers, found, strict=True):
             total += own
+
+    def add_pairs(self, coded: Coded, curvatures: Array) -> None:
+        """The sums by pairs of places."""
+        found = [np.zeros_like(total) for total in self.beside]
+        for start in range(0, len(curvatures), ROWS_OF_PAIRS):
+            raise_if_stopped()
+            stop = min(start + ROWS_OF_PAIRS, len(curvatures))
+            none = np.zeros(stop - start)
+            columns = [(codes[start:stop], none) for codes in coded.codes]
+            columns += [(lower[start:stop], shares[start:stop]) for lower, shares in coded.between]
+            lower, shares = (np.stack(each, axis=1) for each in zip(*columns, strict=True))
+            for j, own in enumerate(found, self.n_categories):
+                hats.knot_cross_tabs(lower, shares, self.first[:j], curvatures[start:stop], own)
+        for total, own in zip(self.beside, found, strict=True):
+            total += own
+
+    def pair(self, i: int, j: int) -> Array:
+        """The sums of a column, categories first, by the places of shape j, without the places of no row."""
+        block: Array = self.beside[j][self.first[i] : self.first[i + 1] - 1, :-1]
+        return block
 
     def of_coefficients(self) -> list[Array]:
         """The sums of each shape's coefficients, as `CurvatureSummary` has them before they are scaled."""
@@ -80,10 +98,10 @@ class ShapeSums:
             beside = basis.T @ self.beside_numbers[j][:-1] / scale
             total.others[place, dense], total.others[dense, place] = beside, beside.T
             for i in range(j):
-                block = scaled[i].T @ self.crossed[i, j][:-1, :-1] @ basis
+                block = scaled[i].T @ self.pair(self.n_categories + i, j) @ basis
                 total.others[places[i], place], total.others[place, places[i]] = block, block.T
             for i, span in enumerate(design.spans):
-                block = self.beside_levels[i, j][:-1, :-1] @ basis
+                block = self.pair(i, j) @ basis
                 if span.start == total.start and n_levels:
                     total.across[:, place] = block
                     continue
