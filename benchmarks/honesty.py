@@ -10,6 +10,7 @@
     calibrations, reductions           intervals of the expected reduction of `calibrate`; its bias
     verdicts                           how many claims of the parts before it have which verdict
     covariances                        coefficients of `fit` by each covariance of clusters, which it is asked for
+    shapes                             bands of curves and pooled levels across the function, p-values of no effect
 
 Each line is a claim: the percentage of 95% intervals that cover the true value, or of p-values below 0.05, its standard
 error, and the verdict. "holds" is 93% to 97% of intervals and 3% to 6.5% of p-values, within two standard errors;
@@ -28,6 +29,7 @@ import _honesty_fits
 import _honesty_folds
 import _honesty_measures
 import _honesty_pairs
+import _honesty_shapes
 import _honesty_time
 from _honesty_claims import REDUCTIONS, Case, all_answers, judged
 from _record import CORES, Figures, Lines, record
@@ -110,6 +112,11 @@ def covariances(requested: argparse.Namespace) -> Lines:
     return claims(_honesty_fits.covariances, requested)
 
 
+def shapes(requested: argparse.Namespace) -> Lines:
+    """Bands and tests of curves and pooled levels."""
+    return claims(_honesty_shapes.shapes, requested)
+
+
 def folds(requested: argparse.Namespace) -> Lines:
     """Estimators in folds."""
     return claims(_honesty_folds.folds, requested)
@@ -137,5 +144,5 @@ def verdicts(requested: argparse.Namespace) -> Lines:
 
 if __name__ == "__main__":
     parts = (rows, weights, clusters, groups, p_values, ranking, pairs, changes, periods, plans, coefficients)
-    parts = (*parts, folds, calibrations, reductions, verdicts, covariances)
+    parts = (*parts, folds, calibrations, reductions, verdicts, covariances, shapes)
     record(*parts, has_only=True, repetitions=(500, 2), largest=(50_000, 3000), workers=(CORES, 1))

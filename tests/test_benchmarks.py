@@ -97,6 +97,24 @@ QUOTED: list[tuple[str, str, list[str]]] = [
         "Their interval covers the population value in {:.0f}% of samples, that of 5,000 rows in {:.0f}%",
         [f"honesty / rows / rare extreme losses, {n} rows: log loss / coverage_percent" for n in ("500", "5,000")],
     ),
+    *(
+        (
+            "docs/inference.md",
+            f"| {text} | {' | '.join(['{:.5f}'] * 7)} |",
+            [f"penalty_auto / regrets / {case}, {n} rows / auto" for n in ("500", "2,000", "8,000")]
+            + [
+                f"penalty_auto / regrets / {case}, 2,000 rows / {name}"
+                for name in ("worst", "folds", "one_standard_error", "none")
+            ],
+        )
+        for case, text in (
+            ("dense", "20 columns"),
+            ("correlated", "30 correlated columns (0.95)"),
+            ("noise", "100 columns, 95 of them noise"),
+            ("categories", "levels: 60, 12; a number"),
+            ("rare", "20 columns, base rate 0.05"),
+        )
+    ),
     ("docs/scale.md", "| an empty summary of `measure` | {:,} |", ["scale / traffic / measure / there"]),
     *(
         (
@@ -116,15 +134,19 @@ QUOTED: list[tuple[str, str, list[str]]] = [
 ]
 
 
-# Parts of the program that have no claims about single samples.
-NO_CLAIMS = ("reductions", "verdicts", "covariances")
+# Parts of the program that have no claims about single samples, and bands, which docs/shapes.md is about.
+NO_CLAIMS = ("reductions", "verdicts", "covariances", "shapes")
 # A table of figures stands between these.
 MARKS = {
     document: (
         f"<!-- {name}: `python tests/test_benchmarks.py` writes it from the record -->",
         f"<!-- end of {name} -->",
     )
-    for document, name in (("docs/inference.md", "coverage"), ("docs/scikit-learn.md", "tests"))
+    for document, name in (
+        ("docs/inference.md", "coverage"),
+        ("docs/scikit-learn.md", "tests"),
+        ("docs/shapes.md", "held-out losses"),
+    )
 }
 
 
@@ -256,7 +278,28 @@ def passed_tests() -> str:
     return "\n".join(rows) + "\n"
 
 
-TABLES = {"docs/inference.md": coverage_of_claims, "docs/scikit-learn.md": passed_tests}
+def held_out_losses() -> str:
+    """The loss of each model on each table, as Markdown; models that no table has are left out."""
+    cases = lines("shapes", "shipped") | lines("shapes", "real")
+    models = ["linear", "shapes", "shapes and pairs", "EBM", "EBM, one bag", "LightGBM"]
+    models = [model for model in models if any(case.endswith(f", {model}") for case in cases)]
+    rows = [f"| table | rows | {' | '.join(models)} |", "| --- " * (2 + len(models)) + "|"]
+    for table, size in cases.items():
+        if "rows" not in size:
+            continue
+        found = [cases.get(f"{table}, {model}", {}) for model in models]
+        cells = [f"{line['log_loss']:.4f}" if line else "" for line in found]
+        place = models.index("shapes")
+        cells[place] += f" ± {found[place]['error']:.4f}"
+        rows.append(f"| {table} | {size['rows']:,} | {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+TABLES = {
+    "docs/inference.md": coverage_of_claims,
+    "docs/scikit-learn.md": passed_tests,
+    "docs/shapes.md": held_out_losses,
+}
 
 
 @pytest.mark.parametrize("document", MARKS)
@@ -299,6 +342,14 @@ def test_expected_reductions_are_unbiased_and_gaps_are_certified():
     fitted = [line for case, line in lines("calibrating", "reductions").items() if not case.endswith("auto")]
     assert all(abs(line["bias"]) <= 4 * line["error"] for line in fitted)
     assert mean(line["coverage_percent"] for line in fitted) >= 93.5
+
+
+def test_shapes_are_no_worse_than_a_line_beyond_noise():
+    """2.78: Student's 97.5% quantile at five splits."""
+    cases = lines("shapes", "shipped") | lines("shapes", "real")
+    compared = [line for case, line in cases.items() if case.endswith(", shapes")]
+    assert len(compared) >= 8
+    assert all(line["less_linear"] > -2.78 * line["error"] for line in compared)
 
 
 def test_memory_does_not_grow_with_the_number_of_rows():

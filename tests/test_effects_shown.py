@@ -4,6 +4,7 @@ import io
 import json
 import math
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
@@ -21,6 +22,7 @@ from logloss.show.plot.of_additive import LEAST_TICK
 from logloss.show.plot.style import MM, WIDTH_MM
 from logloss.show.report import of_additive as report
 from logloss.show.words import of_additive as words
+from logloss.text import p_value
 from logloss.training.term_effects import TermEffect
 
 # Sums of a handful of numbers of order one.
@@ -84,13 +86,15 @@ def test_the_text_has_a_line_for_each_term_the_most_important_first(model):
         "share of skill",
         "range (log-odds)",
         "effective df",
+        "p",
         "levels",
         "kind",
     ]
     shown = [re.split(r"\s{2,}", line) for line in lines]
     by_loss = sorted(model.terms, key=lambda term: -term.loss_without)
     assert [line[0] for line in shown] == [term.column for term in by_loss]
-    for (name, share, size, edf, *kind), term in zip(shown, by_loss, strict=True):
+    for (name, share, size, edf, p, *kind), term in zip(shown, by_loss, strict=True):
+        assert p == p_value(term.p_value)
         assert kind == (["40", "pooled"] if name == "city" else ["smooth"])
         assert float(edf) == pytest.approx(term.effective_degrees_of_freedom, abs=0.051)
         assert float(size) == pytest.approx(np.ptp(term.effect), abs=0.0051)
@@ -114,12 +118,10 @@ def test_the_lines_below_are_those_of_any_fit(model):
     )
 
 
-def test_a_p_value_has_a_column_where_terms_have_one(model, monkeypatch):
-    assert "p" not in words.term_rows(model)[0][0]
+def test_a_p_value_has_a_column_where_terms_have_one(model):
     known = {"x": 1e-9, "noise": 0.25}
-    for room in (words, of_additive):
-        monkeypatch.setattr(room, "p_of", lambda term: known.get(term.column, math.nan))
-    shown = words.term_rows(model)[0]
+    terms = tuple(replace(term, p_value=known.get(term.column, math.nan)) for term in model.terms)
+    shown = words.term_rows(replace(model, terms=terms))[0]
     place = shown[0].index("p")
     assert {row[0]: row[place] for row in shown[1:]} == {
         "x": "<0.001",
@@ -128,7 +130,10 @@ def test_a_p_value_has_a_column_where_terms_have_one(model, monkeypatch):
         "city": "",
         "gain": "",
     }
-    assert "; p = 0.250." in logloss.drawing(model, "noise").sentence
+    assert "p < 0.001" in words.term_text(terms[0])
+    assert "p < 0.001" in of_additive.one_term(terms[0]).sentence
+    none = tuple(replace(term, p_value=math.nan) for term in model.terms)
+    assert "p" not in words.term_rows(replace(model, terms=none))[0][0]
 
 
 def test_of_many_terms_the_first_are_shown(model, monkeypatch):
@@ -193,8 +198,8 @@ def test_a_line_has_its_ends_its_mean_and_what_is_missing(lines, table):
     assert term.std_error[1] == 0
     distances = [table.age.mean() - table.age.min(), table.age.max() - table.age.mean()]
     assert term.std_error[0] / distances[0] == pytest.approx(term.std_error[2] / distances[1], rel=1e-9)
-    # A slope and the coefficient of what is missing.
-    assert term.effective_degrees_of_freedom == 2
+    # A slope and the coefficient of what is missing, but for the roundings of a product of 2 × 2.
+    assert term.effective_degrees_of_freedom == pytest.approx(2, abs=1e-14)
     assert term.range == pytest.approx(high - low)
     assert "line, no penalty" in repr(term)
     assert re.search(r"\nage .* line\n", repr(lines))
@@ -208,7 +213,7 @@ def test_a_term_is_a_table(model, lines):
     assert (frame.high - frame.low).tolist() == pytest.approx((2 * 1.959963984540054 * frame.std_error).tolist())
     head = repr(term).splitlines()[0]
     assert head == (
-        f"TermEffect x: smooth, {term.effective_degrees_of_freedom:.1f} effective degrees of freedom, range "
+        f"TermEffect x: smooth, {term.effective_degrees_of_freedom:.1f} effective degrees of freedom, p < 0.001, range "
         f"{np.ptp(term.effect):.2f} in log-odds"
     )
     assert "<table" in term._repr_html_()

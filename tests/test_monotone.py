@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -18,7 +17,10 @@ import logloss
 from logloss import DataError
 from logloss.data.shapes import shape_of
 from logloss.files import document
-from logloss.training.monotone import complementary
+from logloss.training import additive_fit
+from logloss.training.evaluation import PassHistory
+from logloss.training.monotone import Steps, complementary
+from logloss.training.optimum import find_optimum
 
 SIGN = {"increasing": 1, "decreasing": -1}
 CST = {"x": 1, "z": -1}
@@ -200,6 +202,26 @@ def test_the_bound_of_each_pass_is_above_the_true_gap(n_rows, pooled):
     assert proved[-1].bound == model.certificate.nats_per_row < 1e-14
 
 
+def test_the_bound_holds_where_multipliers_meet_steps_that_are_not_0(monkeypatch):
+    """Near the optimum, with steps that are not 0 where constraints hold them there: of what is left, first order in these
+    steps, their product with the multipliers is nearly all."""
+
+    def from_near_by(problem, at, history, max_passes):
+        now, steps = find_optimum(problem, at, history, max_passes).evaluation, Steps.of(problem)
+        free = steps.moved(now.coefficients[problem.free], np.maximum(now.steps, 1e-8))
+        return find_optimum(problem, problem.full_vector(free), PassHistory.empty(problem), max_passes)
+
+    table = drawn(300, seed=4)
+    monkeypatch.setattr(additive_fit, "find_optimum", from_near_by)
+    model = logloss.fit(table, "y", shapes="auto", monotonic_cst={"x": -1, "z": 1, "u": 1}, leave_one_out=False)
+    least = peer_minimum(*spelled_out(model, table), table["y"]) / model.n_rows
+    gaps = [each.log_loss + each.penalty - least for each in model.passes]
+    proved = [(gap, each.bound) for gap, each in zip(gaps, model.passes, strict=True) if np.isfinite(each.bound)]
+    assert proved[0][0] > 1e-9
+    assert proved[0][1] < 2 * proved[0][0]
+    assert all(gap <= bound + 1e-14 for gap, bound in proved)
+
+
 def test_a_constraint_that_holds_nothing_changes_nothing():
     rng = np.random.default_rng(0)
     x, z = rng.uniform(-2, 2, 2000), rng.normal(size=2000)
@@ -217,6 +239,8 @@ def test_the_wrong_direction_is_a_constant(table):
     model = logloss.fit(table, "y", shapes={"x": "linear"}, monotonic_cst={"x": -1})
     assert (model.shapes["x"].effect == model.shapes["x"].effect[0]).all()
     assert model.shapes["x"].effective_degrees_of_freedom == pytest.approx(0.0, abs=1e-9)
+    # The band is that of a line that is free to rise.
+    assert model.shapes["x"].std_error[[0, -1]].min() > 0.01
 
 
 @settings(max_examples=50, deadline=None)
@@ -405,4 +429,3 @@ def test_passes_that_are_too_few_leave_a_monotone_curve(table):
     with pytest.warns(logloss.ConvergenceWarning):
         model = logloss.fit(table, "y", shapes="auto", monotonic_cst=CST, max_passes=1, tolerance=1e-30)
     assert (steps_of(model.shapes["x"]) >= 0).all()
-    assert replace(model).certificate.nats_per_row >= 0

@@ -332,7 +332,7 @@ REFUSED = [
     ({"l2_path": True, "cv": [([0, 1], [240])]}, "must be numbers of rows from 0 to 239"),
     ({"l2_path": True, "cv": np.zeros(240, int)}, "`cv` must have at least 2 folds; it has 1."),
     ({"cv": 5}, "`cv` is used with `l2_path` only: pass `l2_path`, too, or leave `cv` out."),
-    ({"selection": "one_standard_error"}, "`selection` is used with `l2_path` only: pass `l2_path`, too"),
+    ({"selection": "one_standard_error"}, '`selection` is used with `l2_path` or penalty="auto" only: pass one of them, too'),
     ({"l2_path": True, "interval": "profile"}, "under an L2 penalty coefficients have no intervals"),
     ({"l2_path": True, "selection": "least"}, "`selection` must be one of best, one_standard_error; got 'least'."),
 ]  # fmt: skip
@@ -405,7 +405,7 @@ def test_the_picture_shows_the_losses_and_the_choice():
     [line] = [line for line in ax.lines if line.get_label() == "log loss of held-out rows"]
     np.testing.assert_allclose(line.get_ydata(), model.path.table["log_loss"][:-1])
     without = logloss.drawing(logloss.fit(X, y, l2=1.0), "path")
-    assert without.reason == "the penalty was not chosen by cross-validation; pass l2_path=True"
+    assert without.reason == 'the penalty was not chosen from the data; pass l2_path=True or penalty="auto"'
 
 
 def test_the_page_has_the_path():

@@ -44,6 +44,7 @@ data.forecasters
 data.binding
 data.request
 data.source | data.design
+data.pairs
 data.terms
 data.columns | data.shapes
 data.arrow | data.block

@@ -41,6 +41,12 @@ register(
     plot="logloss.show.plot:plot_term",
 )
 register(
+    "pair",
+    text="logloss.show.words.of_additive:pair_text",
+    notebook="logloss.show.report.of_additive:pair_html",
+    plot="logloss.show.plot:plot_pair",
+)
+register(
     "saved",
     text="logloss.files.saved_answer:text_of",
     notebook="logloss.show.page:short_text",
@@ -83,6 +89,7 @@ if TYPE_CHECKING:
     from logloss.training.additive_model import AdditiveModel
     from logloss.training.fit import fit
     from logloss.training.model import LogisticModel
+    from logloss.training.pair_effects import PairEffect
     from logloss.training.separation import Separation
     from logloss.training.term_effects import TermEffect
 
@@ -116,6 +123,7 @@ _HOMES = {
     "fit": "training.fit",
     "LogisticModel": "training.model",
     "AdditiveModel": "training.additive_model",
+    "PairEffect": "training.pair_effects",
     "TermEffect": "training.term_effects",
     "explain": "show.explanation.explain",
     "Explanation": "show.explanation.answer",
@@ -154,6 +162,7 @@ __all__ = [
     "Measurement",
     "Miscalibration",
     "MissingPackage",
+    "PairEffect",
     "Plan",
     "Separation",
     "SeparationWarning",

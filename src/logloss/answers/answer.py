@@ -47,12 +47,12 @@ class Answer:
         def notes(self) -> tuple[str, ...]:
             """Sentences about how the rows were read."""
 
-    def plot(self, kind: str | None = None, ax: Axes | None = None) -> Axes:
+    def plot(self, kind: str | tuple[str, str] | None = None, ax: Axes | None = None) -> Axes:
         """Axes of matplotlib with a picture of the answer; its numbers are `logloss.drawing(answer, kind)`.
 
         Parameters
         ----------
-        kind : str, optional
+        kind : str or tuple of two str, optional
             Which of its pictures, as `logloss.drawing` lists them; the first one if left out.
         ax : matplotlib.axes.Axes, optional
             Where to draw; if left out, a new figure of pyplot, as wide as a column of a journal.

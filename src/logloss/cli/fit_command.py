@@ -18,7 +18,7 @@ from logloss.text import counted
 
 # `--l2-path` without a value.
 ALONE = "auto"
-# `--shapes` for all columns.
+# `--shapes` for all columns, and `--pairs` for those that the data speak for.
 AUTO = "auto"
 
 
@@ -57,6 +57,19 @@ def directions_of(given: str | None) -> dict[str, int] | None:
     return {name.strip(): int(value) for name, _, value in pairs}
 
 
+def pairs_of(given: tuple[str, ...]) -> str | list[tuple[str, str]] | None:
+    """`pairs=` from the command line: `auto`, or two columns with a comma between them, each time it is given."""
+    if given in ((), (AUTO,)):
+        return AUTO if given else None
+    named = [[name.strip() for name in each.split(",")] for each in given]
+    for each, names in zip(given, named, strict=True):
+        if len(names) != 2 or not all(names) or names[0] == names[1]:
+            raise click.UsageError(
+                f"--pairs must be auto, or two columns such as --pairs age,hours, repeated for each pair; got {each!r}."
+            )
+    return [(first, second) for first, second in named]
+
+
 def folds_of(given: str | None) -> int | str | None:
     """`cv=` from the command line: a number of folds, or the name of a column."""
     return int(given) if given is not None and given.isdecimal() else given
@@ -80,9 +93,9 @@ def folds_of(given: str | None) -> int | str | None:
 )
 @click.option(
     "--penalty",
-    type=click.Choice(["firth", "flic", "flac"]),
-    help="Firth's penalty, for separated classes and rare events. With flic and flac the mean prediction is the base "
-    "rate.",
+    type=click.Choice(["auto", "firth", "flic", "flac"]),
+    help="auto: choose the L2 penalty by the leave-one-out log loss. Others: Firth's penalty, for separated classes "
+    "and rare events; with flic and flac the mean prediction is the base rate.",
 )
 @click.option(
     "--no-intercept", "fit_intercept", is_flag=True, flag_value=False, default=True, help="Fit without an intercept."
@@ -101,7 +114,8 @@ def folds_of(given: str | None) -> int | str | None:
 @click.option(
     "--selection",
     type=click.Choice(["best", "one_standard_error"]),
-    help="With --l2-path: the least log loss, or the largest penalty within one standard error of it.",
+    help="With --l2-path or --penalty auto: the least log loss, or the largest penalty within one standard error of "
+    "it.",
 )
 @click.option(
     "--shapes",
@@ -110,6 +124,14 @@ def folds_of(given: str | None) -> int | str | None:
     callback=lambda _context, _option, given: shapes_of(given),
     help="Additive model: auto, every column of numbers a smooth term; or by name smooth, linear or cyclic, the others "
     "smooth. Categories are pooled. Precisions are chosen from the data.",
+)
+@click.option(
+    "--pairs",
+    multiple=True,
+    metavar="auto|A,B",
+    callback=lambda _context, _option, given: pairs_of(given),
+    help="With --shapes: add what pairs of columns contribute together: auto, those that the data speak for; or two "
+    "columns (repeatable).",
 )
 @click.option(
     "--monotonic-cst",

@@ -14,7 +14,8 @@ FAILS_IF = (
     'Exit with 1 if this is true: "log_loss_nats > 0.36" (repeatable). Names are the keys of --json; nan is a failure.'
 )
 PICTURE = (
-    "Which picture --plot writes, for example reliability or concentration; by default the first one of the answer."
+    "Which picture --plot writes, for example reliability, concentration, or age,hours for a pair; by default the "
+    "first one of the answer."
 )
 
 

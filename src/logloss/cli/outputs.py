@@ -224,10 +224,15 @@ class Outputs:
         if self.html is not None:
             answer.to_html(self.html)
         if self.plot is not None:
+            from logloss.show.drawings import kinds
             from logloss.show.plot import save
 
+            kind: Any = self.picture
+            if kind is not None and kind.count(",") == 1 and kind not in kinds(answer):
+                # The two columns of a pair, as `--pairs` takes them.
+                kind = tuple(name.strip() for name in kind.split(","))
             with as_usage():
-                save(answer, self.plot, self.picture)
+                save(answer, self.plot, kind)
         to_stdout(
             json.dumps(answer.to_dict(), allow_nan=False, indent=1)
             if self.as_json

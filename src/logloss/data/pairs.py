@@ -17,7 +17,7 @@ from logloss.data.shapes import CYCLIC, LINEAR, Shape, knots_of, weights_at
 from logloss.data.terms import Category
 from logloss.data.values import Matrix
 
-# Knots of a column of numbers, and levels of a category, that a table tells apart: other levels share a place.
+# Knots of a column of numbers, and levels of a category, that have places of their own: other levels share one.
 MOST_KNOTS, MOST_LEVELS = 24, 48
 # Products of a pair: of those with the largest variance so many, or as many as have nearly all of it.
 MOST_PRODUCTS, NEARLY_ALL = 64, 0.99
@@ -49,9 +49,14 @@ class Side:
         from logloss.onepass.kernels.hats import find_knots
 
         if self.places:
-            return np.array(self.places, np.int32)[values], np.zeros(len(values))
-        lower, shares = np.empty(len(values), np.int32), np.empty(len(values))
-        find_knots(values, self.knots, lower, shares)
+            lower = np.array(self.places, np.int32)[values]
+            # A level that training did not see is at the end, the place after the last: of that no row is the lower.
+            shares = (lower == self.n_places).astype(np.float64)
+        else:
+            lower, shares = np.empty(len(values), np.int32), np.empty(len(values))
+            find_knots(values, self.knots, lower, shares)
+        # Nor where a value is missing that none lacked in training; what is made of it is missing, too.
+        np.minimum(lower, self.n_places - 1, out=lower)
         return lower, shares
 
     @property

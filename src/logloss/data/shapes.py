@@ -98,6 +98,8 @@ class Shape:
 
         lower, shares = np.empty(len(values), np.int32), np.empty(len(values))
         find_knots(values, self.knots, lower, shares)
+        # Where a value is missing that none lacked in training, its effect is missing, too: it is of no place.
+        np.minimum(lower, len(self.basis) - 1, out=lower)
         return lower, shares
 
 

@@ -42,6 +42,8 @@ class AdditiveClassifier(ClassifierMixin, BaseEstimator):
         As in `logloss.fit`. Columns of an array without names are called x0, x1, …; a single one x.
     pooled : list of names, optional
         As in `logloss.fit`: categories whose levels are pooled; all if left out.
+    pairs : "auto", list of (name, name), optional
+        As in `logloss.fit`: pairs of columns that contribute together beyond what each does by itself.
     monotonic_cst : dict of name to {1, -1, 0}, or array of shape (n_features,), optional
         As in `logloss.fit`: columns whose contribution must not decrease (1) or not increase (-1); 0: no constraint.
     missing : {"error", "indicator"}
@@ -93,6 +95,7 @@ class AdditiveClassifier(ClassifierMixin, BaseEstimator):
         shapes: str | Mapping[str, str] | None = AUTO,
         *,
         pooled: str | Sequence[str] | None = None,
+        pairs: str | Sequence[tuple[str, str]] | None = None,
         monotonic_cst: Mapping[str, int] | Sequence[int] | None = None,
         missing: str = "error",
         leave_one_out: bool = False,
@@ -102,6 +105,7 @@ class AdditiveClassifier(ClassifierMixin, BaseEstimator):
     ) -> None:
         self.shapes = shapes
         self.pooled = pooled
+        self.pairs = pairs
         self.monotonic_cst = monotonic_cst
         self.missing = missing
         self.leave_one_out = leave_one_out
@@ -145,6 +149,7 @@ class AdditiveClassifier(ClassifierMixin, BaseEstimator):
                 features=features,
                 shapes=self.shapes,
                 pooled=self.pooled,
+                pairs=self.pairs,
                 monotonic_cst=self.monotonic_cst,
                 sample_weight=None if weight is None else WEIGHT,
                 # A row of weight 2 is two rows.

@@ -11,17 +11,21 @@ from sklearn.compose import ColumnTransformer
 from sklearn.impute import MissingIndicator, SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import FeatureUnion, Pipeline
-from sklearn.preprocessing import OneHotEncoder, SplineTransformer
+from sklearn.preprocessing import OneHotEncoder, PolynomialFeatures, SplineTransformer
 
 from logloss.data.binding import MATRIX, matrix_names
 from logloss.data.design import Design
+from logloss.data.pairs import Side
 from logloss.data.rows import Array
 from logloss.data.shapes import Shape
 from logloss.data.terms import Category, Numbers
 from logloss.errors import DataError, MissingPackage
-from logloss.text import listed, printable
+from logloss.text import count, listed, printable
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.model import LogisticModel
+
+# Products of the pairs, each of which has a coefficient: 80 MB of them.
+MOST_PRODUCTS = 10_000_000
 
 
 def as_sklearn(model: LogisticModel | AdditiveModel, classes: Sequence[Any]) -> Any:
@@ -84,11 +88,13 @@ def _pipeline(model: LogisticModel | AdditiveModel, classes: Sequence[Any]) -> P
         steps.append(("numbers_with_gaps", SimpleImputer(strategy="mean", add_indicator=True), list(gaps)))
         coefficients += [own for _, own, _ in gaps.values()] + [lacking for *_, lacking in gaps.values()]
         sample |= {key: [centre, math.nan] for key, (centre, *_) in gaps.items()}
-    for shape, values in _curves(model):
+    for number, (shape, values) in enumerate(_curves(model)):
         key = keys[shape.column]
-        steps.append((f"shape of {shape.column}", _spline(shape), [key]))
+        # Not by its name, in which scikit-learn allows no "__".
+        steps.append((f"shape {number}", _spline(shape.knots, lacks=shape.may_lack), [key]))
         coefficients += [values[-1] - values[0], *values[:-1]] if shape.may_lack else values
         sample[key] = [shape.knots[0], math.nan if shape.may_lack else shape.knots[-1]]
+    of_pairs, of_products = _pairs(model, keys)
     intercept = model.intercept
     levels: list[list[Any]] = []
     for span, category in zip(design.spans, design.categories, strict=True):
@@ -102,7 +108,9 @@ def _pipeline(model: LogisticModel | AdditiveModel, classes: Sequence[Any]) -> P
     if levels:
         encoder = OneHotEncoder(categories=levels, handle_unknown="warn")
         steps.append(("categories", encoder, [category.column for category in design.categories]))
-    coder = ColumnTransformer(steps).fit(_table(sample, design, is_named))
+    steps += of_pairs
+    coefficients += of_products
+    coder = ColumnTransformer(steps, sparse_threshold=1.0 if of_pairs else 0.3).fit(_table(sample, design, is_named))
     return Pipeline(
         [("columns", coder), ("model", _classifier(model, classes, intercept, np.array(coefficients), None))]
     )
@@ -149,14 +157,65 @@ def _curves(model: LogisticModel | AdditiveModel) -> list[tuple[Shape, list[floa
     return [(shape, own) for shape, own in values if len(shape.knots) > 1]
 
 
-def _spline(shape: Shape) -> Any:
+def _spline(knots: Array, *, lacks: bool, is_sparse: bool = False) -> Any:
     """What makes the shares of the knots in each row; a missing value is told by a column of its own before them."""
-    spline = SplineTransformer(degree=1, knots=shape.knots[:, None], extrapolation="constant", include_bias=True)
-    if not shape.may_lack:
+    spline = SplineTransformer(
+        degree=1, knots=knots[:, None], extrapolation="constant", include_bias=True, sparse_output=is_sparse
+    )
+    if not lacks:
         return spline
-    filled = SimpleImputer(strategy="constant", fill_value=float(shape.knots[0]), keep_empty_features=True)
+    filled = SimpleImputer(strategy="constant", fill_value=float(knots[0]), keep_empty_features=True)
     curve = Pipeline([("filled", filled), ("spline", spline)])
     return FeatureUnion([("is_missing", MissingIndicator(features="all")), ("curve", curve)])
+
+
+def _pairs(
+    model: LogisticModel | AdditiveModel, keys: dict[str, Any]
+) -> tuple[list[tuple[str, Any, list[Any]]], list[float]]:
+    """(A step for each pair, that makes the products of what its two columns are coded as; their coefficients)."""
+    design, steps = model.design, []
+    coded = [_coded_side(design, side) for side in design.sides]
+    sizes = [sum(coded[k][1].shape[1] for k in pair.sides) for pair in design.pairs]
+    n_products = sum(size * (size + 1) // 2 for size in sizes)
+    if n_products > MOST_PRODUCTS:
+        raise DataError(
+            f"the pairs of this model need {count(n_products)} products in scikit-learn, more than "
+            f"{count(MOST_PRODUCTS)}. Predict with logloss, or fit without `pairs`, or with a few of few levels."
+        )
+    coefficients = []
+    for number, (each, span) in enumerate(zip(design.tables, design.pair_spans, strict=True)):
+        (first, of_first), (second, of_second) = (coded[k] for k in each.pair.sides)
+        # Not by name: a step of a ColumnTransformer gets the columns that it names, in this order.
+        both = ColumnTransformer([("first", first, [0]), ("second", second, [1])], sparse_threshold=1.0)
+        products = PolynomialFeatures(degree=2, interaction_only=True, include_bias=False)
+        step = Pipeline([("columns", both), ("products", products)])
+        steps.append((f"pair {number}", step, [keys[name] for name in each.columns]))
+        table = of_first.T @ each.table(model.values[span])[:-1, :-1, 0] @ of_second
+        n_first, n_both = len(table), sum(table.shape)
+        of_both = np.zeros((n_both, n_both))
+        of_both[:n_first, n_first:] = table
+        # What stands alone comes first, then each with each that comes after it.
+        coefficients += [0.0] * n_both + of_both[np.triu_indices(n_both, 1)].tolist()
+    return steps, coefficients
+
+
+def _coded_side(design: Design, side: Side) -> tuple[Any, Array]:
+    """(What codes a column for pairs, the share of each place in each column of its code, (n_places, n_coded))."""
+    every = np.eye(side.n_places)
+    if side.places:
+        category = next(term for term in design.categories if term.column == side.column)
+        known, numbers = _levels(category, list(range(len(category.levels))))
+        # A level that training did not see adds nothing; the step of the categories warns of it.
+        encoder = OneHotEncoder(categories=[known], handle_unknown="ignore")
+        return encoder, every[:, np.array(side.places)[np.array(numbers, np.intp)]]
+    n_knots, lacks = len(side.knots), side.n_places > len(side.knots)
+    # A spline has two knots at least.
+    knots = side.knots if n_knots > 1 else side.knots[0] + np.array([0.0, 1.0])
+    shares = every[:, np.minimum(np.arange(len(knots)), n_knots - 1)]
+    if lacks:
+        # Filled in, it is at the first knot, too.
+        shares = np.column_stack([every[:, -1] - every[:, 0], shares])
+    return _spline(knots, lacks=lacks, is_sparse=True), shares
 
 
 def _levels(category: Category, values: Sequence[float]) -> tuple[list[Any], list[float]]:

@@ -11,13 +11,10 @@ import numpy as np
 
 from logloss.calibration.answer import Calibration
 from logloss.calibration.maps import ISOTONIC, METHODS, MIXTURE, ScoreMap, StackedMap
-from logloss.data.design import Design
-from logloss.data.rows import Array
-from logloss.data.shapes import CYCLIC, SIGNS, Shape
-from logloss.data.shapes import KINDS as SHAPES
 from logloss.data.terms import Category, Numbers
 from logloss.errors import DataError
 from logloss.files.document import document_bytes, known_fields
+from logloss.files.rules_of_terms import OF_TERMS, are_pairs_of_design, are_terms_of_design, is_finite, with_knots
 from logloss.files.schema import Reader, Rule, as_json, fields_of
 from logloss.files.storage import StrPath, write_atomically
 from logloss.text import printable
@@ -27,11 +24,10 @@ from logloss.training.cluster_errors import CLUSTER_KINDS, TWO_WAY
 from logloss.training.firth import PENALTIES
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import LogisticModel
-from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, PathPoint, PenaltyPath
+from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, VALIDATIONS, PathPoint, PenaltyPath
 from logloss.training.profile import Profile
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import KINDS, Errors
-from logloss.training.term_effects import LEVELS, NUMBER, POOLED, TermEffect, bases_of
 
 # A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
@@ -41,7 +37,6 @@ COLUMNS = ("method", "log_loss_nats", "expected_reduction_nats", "error_nats", "
 # What is done with rows that lack a feature, and ways to leave rows out.
 WAYS_OF_MISSING = "error", "drop", "indicator"
 WAYS = ("refits", "steps", "sampled steps")
-KINDS_OF_TERMS = (*SHAPES, NUMBER, LEVELS, POOLED)
 
 
 Fitted = LogisticModel | AdditiveModel | Calibration
@@ -63,16 +58,13 @@ def fitted_of_fields(fields: Mapping[str, Any], name: str) -> Fitted:
     kind = next(each for each in kinds if each.kind == fields["logloss"])
     own = known_fields(fields, tuple(fields_of(kind)), name)
     try:
-        return Reader(name, RULES).of(own, kind)
+        found = Reader(name, RULES).of(own, kind)
+        return with_knots(found) if isinstance(found, AdditiveModel) else found
     except (TypeError, ValueError, IndexError, ArithmeticError) as error:
         if isinstance(error, DataError):
             raise
         clause = printable(str(error), 200)
         raise DataError(f"{name} must hold a {kind.kind}; a field does not fit: {clause}. Make it again.") from error
-
-
-def _is_finite(values: Array) -> bool:
-    return bool(np.isfinite(values).all())
 
 
 def _is_rate(model: LogisticModel | AdditiveModel) -> bool:
@@ -87,7 +79,7 @@ def _are_in_range(term: Numbers) -> bool:
     """Whether there is a number for each column, none of them infinite, and each low is below its high."""
     arrays = term.centre, term.scale, term.means, term.lows, term.highs, term.sds
     numbers = [each for each in arrays if each is not None]
-    if any(len(each) != len(term.names) or not _is_finite(each) for each in numbers):
+    if any(len(each) != len(term.names) or not is_finite(each) for each in numbers):
         return False
     if term.lows is None or term.highs is None:
         return term.lows is term.highs
@@ -133,53 +125,6 @@ def _is_that_of_values(model: LogisticModel | AdditiveModel) -> bool:
     # A sum of so many products, in whatever order, is right to so many roundings of the sum of their sizes.
     rounding = (len(parts) + 2) * 2.0**-52 * (abs(model.values[0]) + np.abs(parts).sum())
     return bool(abs(model.intercept - (model.values[0] - parts.sum())) <= rounding)
-
-
-def _is_basis(term: Shape) -> bool:
-    """Whether there is a row for each knot, and perhaps one of what is missing, and a column for each coefficient."""
-    n_places, n_coefficients = term.basis.shape
-    return n_places - len(term.knots) in (0, 1) and n_coefficients == sum(term.parts) and _is_finite(term.basis)
-
-
-def _are_weights(term: Shape) -> bool:
-    return len(term.weights) == len(term.basis) and _is_finite(term.weights) and bool((term.weights >= 0).all())
-
-
-def _is_rising_from_knot_to_knot(term: Shape) -> bool:
-    return bool(len(term.knots)) and _is_finite(term.knots) and bool((np.diff(term.knots) > 0).all())
-
-
-def _is_constraint(term: Shape) -> bool:
-    return not term.constraint or (term.constraint in SIGNS and term.kind != CYCLIC)
-
-
-def _is_monotone(term: TermEffect) -> bool:
-    """Whether the effect runs as it must, at each place but that of a missing value."""
-    if not term.constraint:
-        return True
-    own = term.effect[[place is not None for place in term.at]]
-    return term.constraint in SIGNS and bool((SIGNS[term.constraint] * np.diff(own) >= 0).all())
-
-
-def _are_of_places(term: TermEffect) -> bool:
-    """Whether there is an effect, an error and a weight at each place, none below 0 but effects."""
-    # Of a plain number it is not known how many rows are near to a place.
-    weights = np.isnan(term.weights) if term.kind == NUMBER else term.weights >= 0
-    is_like = all(len(each) == len(term.at) for each in (term.effect, term.std_error, weights))
-    # With clusters no effect has one.
-    has_errors = (term.std_error >= 0).all() or np.isnan(term.std_error).all()
-    return is_like and _is_finite(term.effect) and bool(has_errors and weights.all())
-
-
-def _are_terms_of_design(model: AdditiveModel) -> bool:
-    """Whether there is a term for each column, whose effects are those that it predicts with, by their roundings."""
-    if [term.column for term in model.terms] != list(model.design.read):
-        return False
-    for shown, (basis, values) in zip(model.terms, bases_of(model.design, model.values), strict=True):
-        rounding = (len(values) + 4) * 2.0**-50 * (np.abs(basis) @ np.abs(values))
-        if len(shown.effect) != len(basis) or not (np.abs(shown.effect - basis @ values) <= rounding).all():
-            return False
-    return True
 
 
 def _are_errors_of(model: LogisticModel) -> bool:
@@ -287,7 +232,7 @@ OF_MODELS = (
     Rule("passes", lambda m: bool(m.passes), "at least one pass"),
 )
 # What predictions and the words of a model rely on; each holds only if those before it do.
-RULES = {
+RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
     Numbers: (
         Rule("names", lambda t: len(t.lacks) in (0, len(t.names)), "as many names as `lacks` has, if any"),
         Rule("centre", _are_in_range, "finite numbers of each column, lows below highs"),
@@ -298,22 +243,6 @@ RULES = {
         Rule("levels", _are_levels, "distinct levels, each with a weight of at least 0"),
         Rule("reference", lambda t: t.reference < len(t.levels), "the number of a level"),
     ),
-    Shape: (
-        Rule("kind", lambda t: t.kind in SHAPES, f"one of {', '.join(SHAPES)}"),
-        Rule("knots", _is_rising_from_knot_to_knot, "finite numbers, each above the one before"),
-        Rule("parts", lambda t: all(size > 0 for size in t.parts), "whole numbers above 0"),
-        Rule("basis", _is_basis, "a row for each knot, or one more, and a column for each coefficient"),
-        Rule("weights", _are_weights, "a number of at least 0 for each row of `basis`"),
-        Rule("constraint", _is_constraint, f"nothing, or one of {', '.join(SIGNS)} where it is not cyclic"),
-    ),
-    TermEffect: (
-        Rule("kind", lambda t: t.kind in KINDS_OF_TERMS, f"one of {', '.join(KINDS_OF_TERMS)}"),
-        Rule("at", _are_of_places, "an effect, an error and a weight at each place"),
-        Rule("constraint", _is_monotone, f"nothing, or one of {', '.join(SIGNS)} where the effect runs so"),
-        Rule("precisions", lambda t: all(0 <= each < np.inf for each in t.precisions), "finite numbers of at least 0"),
-        Rule("loss_without", lambda t: t.loss_without >= 0, "a number of at least 0"),
-    ),
-    Design: (Rule("fit_intercept", lambda d: d.fit_intercept or not d.centre.any(), "true where numbers are centred"),),
     Certificate: (Rule("nats_per_row", lambda c: not c.nats_per_row < 0, "a number of at least 0"),),
     Errors: (
         Rule("kind", lambda e: e.kind in KINDS, f"one of {', '.join(KINDS)}"),
@@ -341,7 +270,7 @@ RULES = {
     ),
     Separation: (
         Rule(
-            "directions", lambda s: bool(s.directions) and all(map(_is_finite, s.directions)), "directions, all finite"
+            "directions", lambda s: bool(s.directions) and all(map(is_finite, s.directions)), "directions, all finite"
         ),
     ),
     OutOfSample: (
@@ -364,6 +293,8 @@ RULES = {
         ),
         Rule("sampling_unit", lambda p: p.sampling_unit in SAMPLING_UNITS, " or ".join(SAMPLING_UNITS)),
         Rule("n_one_class", lambda p: p.n_one_class <= p.n_folds, "at most all folds"),
+        Rule("validation", lambda p: p.validation in VALIDATIONS, " or ".join(VALIDATIONS)),
+        Rule("n_folds", lambda p: p.is_leave_one_out == (p.n_folds == 0), "0 with leave-one-out, and only there"),
     ),
     LogisticModel: (
         *OF_MODELS,
@@ -371,7 +302,7 @@ RULES = {
         Rule("n_dependent", lambda m: m.n_parameters >= 0, "at most all coefficients"),
         Rule("l2", lambda m: 0 <= m.l2 < np.inf, "a finite number of at least 0"),
         Rule("coefficients", lambda m: tuple(m.coefficients) == m.design.names, "one for each name of its design"),
-        Rule("values", lambda m: len(m.values) == m.design.width and _is_finite(m.values), "one of each, all finite"),
+        Rule("values", lambda m: len(m.values) == m.design.width and is_finite(m.values), "one of each, all finite"),
         Rule("passes", lambda m: all(len(p.coefficients) == len(m.coefficients) for p in m.passes), "all coefficients"),
         Rule("errors", _are_errors_of, "one for each coefficient"),
         Rule("penalty", lambda m: m.penalty in ("", *PENALTIES), f"nothing, or one of {', '.join(PENALTIES)}"),
@@ -388,9 +319,10 @@ RULES = {
     ),
     AdditiveModel: (
         *OF_MODELS,
-        Rule("values", lambda m: len(m.values) == m.design.width and _is_finite(m.values), "one of each, all finite"),
+        Rule("values", lambda m: len(m.values) == m.design.width and is_finite(m.values), "one of each, all finite"),
         Rule("passes", lambda m: all(len(p.coefficients) == len(m.design.names) for p in m.passes), "all values"),
-        Rule("terms", _are_terms_of_design, "the effect of each column, as it predicts with it"),
+        Rule("terms", are_terms_of_design, "the effect of each column, as it predicts with it"),
+        Rule("pair_terms", are_pairs_of_design, "the effect of each pair, as it predicts with it"),
         Rule("intercept", _is_that_of_values, "the one that it predicts with"),
     ),
     # What `apply` and the words of a calibration rely on.

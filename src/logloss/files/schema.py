@@ -28,8 +28,8 @@ MOST_COUNTED = 1 << 62
 ESTIMATE = {"value": float, "low": float, "high": float, "reason": str}
 # What a file holds outermost: its fields are named alone.
 WHOLE_FILE, HEADER = "the file", "the header"
-# Texts that older files of the same format do not have: empty there.
-LATER = ("constraint",)
+# What older files of the same format do not have, as it is there.
+LATER: dict[str, Any] = {"constraint": "", "sides": [], "pairs": [], "pair_terms": []}
 
 
 # Looked up once for each class: a model has a thousand terms of one class.
@@ -102,7 +102,7 @@ class Reader:
         own = fields_of(kind)
         prefix = "" if where in (WHOLE_FILE, HEADER) else f"{where}: "
         if isinstance(found, dict):
-            found = {name: "" for name in own if name in LATER} | found
+            found = {name: LATER[name] for name in own if name in LATER} | found
         values = self._object(found, where, own)
         made = kind(**{name: self.value(values[name], each, f"{prefix}{name}") for name, each in own.items()})
         for rule in self.rules.get(kind, ()):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, replace
-from typing import TypeVar
 
 import numpy as np
 
@@ -23,16 +22,22 @@ from logloss.training.fitted import NO_LEAVE_ONE_OUT, cautions_of, classes_of, w
 from logloss.training.leave_one_out import OutOfSample, left_out_along, out_of_sample_of
 from logloss.training.monotone import with_exact_values
 from logloss.training.optimum import Optimum, find_optimum
-from logloss.training.pair_effects import PairEffect, pair_effects_of, weights_of_places
+from logloss.training.pair_effects import PairEffect, pair_effects_of, weights_of_places, without_errors
 from logloss.training.pair_fit import fit_pairs
 from logloss.training.precisions import with_precisions
 from logloss.training.problem import LimitReached, Problem
 from logloss.training.recipe import Learned
 from logloss.training.separation import find_directions
 from logloss.training.standard_errors import INFORMATION
-from logloss.training.term_effects import TermEffect, TermInformation, effects_of, losses_without, with_values
-
-EffectType = TypeVar("EffectType", TermEffect, PairEffect)
+from logloss.training.term_effects import (
+    TermEffect,
+    TermInformation,
+    effects_of,
+    losses_without,
+    p_values_of,
+    with_values,
+    without_inference,
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +82,7 @@ def additive_model(
     has_intervals = not problem.roles.cluster
     return AdditiveModel(
         intercept=found.last.intercept,
-        terms=found.terms if has_intervals else tuple(map(_without_errors, found.terms)),
+        terms=found.terms if has_intervals else tuple(map(without_inference, found.terms)),
         log_loss=found.last.log_loss,
         certificate=Certificate(found.last.bound, math.isfinite(found.last.bound)),
         passes=found.passes,
@@ -89,7 +94,7 @@ def additive_model(
         classes=classes_of(learned),
         design=found.design,
         values=found.values,
-        pair_terms=found.pair_terms if has_intervals else tuple(map(_without_errors, found.pair_terms)),
+        pair_terms=found.pair_terms if has_intervals else tuple(map(without_errors, found.pair_terms)),
         has_offset=problem.roles.offset is not None,
         offset=offset,
         n_positive=learned.n_positive,
@@ -100,11 +105,6 @@ def additive_model(
         notes=(*problem.source.notes, *notes, *found.notes),
         cautions=cautions_of(learned, None, None, has_intervals=has_intervals),
     )
-
-
-def _without_errors(term: EffectType) -> EffectType:
-    """The same without standard errors."""
-    return replace(term, std_error=term.std_error * math.nan)
 
 
 def _of_terms(
@@ -136,7 +136,8 @@ def _of_terms(
         except LimitReached:
             notes = (*notes, NO_LEAVE_ONE_OUT)
     known, losses = TermInformation.of(problem, optimum.information), losses_without(problem, now.coefficients)
-    terms = effects_of(problem, now.coefficients, known, losses, unit)
+    p_values = p_values_of(problem, now.coefficients, optimum.information, unit)
+    terms = effects_of(problem, now.coefficients, known, losses, unit, p_values)
     values = now.coefficients / design.scale
     if now.steps is not None:
         design, values = with_exact_values(design, values, now.steps)
@@ -170,17 +171,13 @@ def _with_pairs(
         )
     losses, known = losses_without(problem, at), information.of_terms()
     out_of_sample = left_out_along(problem, state.sums, information, fit.sample) if options.leave_one_out else None
-    coded = design.coded(fit.sample.features)
-    weights = weights_of_places(design, coded, mass_of(fit.sample))
-    return Solution(
-        design,
-        at / design.scale,
-        effects_of(problem, at, known, losses, unit),
-        last,
-        state.history.passes,
-        out_of_sample,
-        pair_effects_of(problem, at, information, weights, losses, unit),
-    )
+    weights = weights_of_places(design, design.coded(fit.sample.features), mass_of(fit.sample))
+    of_pairs = pair_effects_of(problem, at, information, weights, losses, unit)
+    terms, values = effects_of(problem, at, known, losses, unit), at / design.scale
+    if len(state.held.steps):
+        design, values = with_exact_values(design, values, state.held.steps)
+        terms = with_values(terms, design, values)
+    return Solution(design, values, terms, last, state.history.passes, out_of_sample, of_pairs)
 
 
 def _has_reference(term: Term) -> bool:

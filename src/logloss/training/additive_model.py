@@ -158,6 +158,7 @@ class AdditiveModel(ModelPredictions, Answer):
                     "range_log_odds": term.range,
                     "log_loss_without_nats": term.loss_without,
                     "share_of_skill": self.share_of_skill(term.column),
+                    "p_value": term.p_value,
                 }
             )
             | {"precisions": list(term.precisions), "effects": [jsonable(row) for row in term.table]}

@@ -131,7 +131,7 @@ def with_choice(choice: ShapeChoice, roles: Roles) -> Roles:
 def check_options(options: FitOptions, start: object) -> None:
     """Refuse options that mean nothing where precisions are chosen."""
     chosen = 'precisions are chosen from the data; shapes={"x": "linear"} has a straight line with such a penalty'
-    posterior = "intervals are those of the posterior distribution given the precisions"
+    posterior = "intervals are those of the posterior distribution"
     refused = {
         "penalty": (options.penalty is not None, "the terms have penalties of their own, whose precisions are chosen"),
         "l2_path": (options.l2_path is not None, chosen),

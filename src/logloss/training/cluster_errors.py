@@ -81,7 +81,7 @@ def clustered(optimum: Optimum, information: Information, kind: str) -> ClusterC
         kind = OF_SHARES[kind]
     else:
         parts = patiently(lambda: seen.parts)
-        steps, alone = patiently(lambda: _divided(parts, seen.gradients, power))
+        steps, alone = patiently(lambda: divided(parts, seen.gradients, power))
         moves, deviations = steps @ reach, np.sqrt((reach**2).sum(axis=0))
         is_alone |= (np.abs(alone @ reach) > SHARE * deviations).any(axis=0)
         if kind == CR2:
@@ -227,7 +227,7 @@ class _Split:
         return divided
 
 
-def _divided(parts: Array, gradients: Array, power: float) -> tuple[Array, Array]:
+def divided(parts: Array, gradients: Array, power: float) -> tuple[Array, Array]:
     """((1 − K)^−power times the gradient of each cluster, directions that one cluster alone determines)."""
     steps = gradients.copy()
     is_small = np.trace(parts, axis1=1, axis2=2) < (SMALL if power == 1.0 else 0.0)

@@ -40,11 +40,12 @@ from logloss.training.fitted import fitted_model
 from logloss.training.fold_choice import FoldChoice, fold_choice
 from logloss.training.fold_fits import PathFits, fit_path
 from logloss.training.interruptible import told_of_waiting
+from logloss.training.left_out_path import fit_left_out
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import find_optimum, first_point
-from logloss.training.penalty_path import BEST
+from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import TOLERANCE, Problem
-from logloss.training.recipe import learn, starting_sample
+from logloss.training.recipe import Learned, learn, starting_sample
 from logloss.training.standard_errors import INFORMATION
 
 
@@ -149,9 +150,14 @@ def fit(
         row; rows of −1 only train. Pairs: numbers or masks of rows, which may overlap or leave rows out, as
         `list(TimeSeriesSplit().split(X))` has them.
     selection : {"best", "one_standard_error"}
-        With `l2_path`: the least log loss of the held-out rows, or the largest l2 whose log loss is at most one
-        standard error above it (Hastie, Tibshirani & Friedman 2009, section 7.10).
-    penalty : {"firth", "flic", "flac"}, optional
+        With `l2_path` or penalty="auto": the least log loss of the held-out rows, or the largest l2 whose log loss is
+        at most one standard error above it (Hastie, Tibshirani & Friedman 2009, section 7.10).
+    penalty : {"auto", "firth", "flic", "flac"}, optional
+        "auto": choose `l2` by the leave-one-out log loss, without folds: the values of l2_path=True, then values
+        around the best one, and 0 where the maximum-likelihood estimate exists; each fit is to all rows, and certified;
+        each row is left out by one Newton step from it, with `cluster` each cluster. `model.path` has the log loss at
+        each value. Multiplying all weights by a number multiplies `l2` by it, up to its third digit, and changes no
+        prediction. docs/inference.md.
         Firth's penalty, half the log-determinant of the information (Jeffreys' prior), for separated classes and rare
         events: finite coefficients, less biased ones. "flic" refits the intercept after it, and "flac" adds a
         covariate, so that the mean prediction is the base rate. Weights are counts in it. docs/firth.md.
@@ -239,6 +245,10 @@ def fit(
     value of `l2`, and the arithmetic of all fits; tables in memory of that size need no walks for it. The fit of each
     fold is certified to `tolerance`, too. A fold whose training rows have one class only predicts their base rate, with
     half a row of each class added, at every value.
+    With penalty="auto" each value takes two or three passes over all rows; one walk that costs as much as a Hessian
+    for each value has the leave-one-out losses of all, one more walk those of each value of the refinement, and with
+    `cluster` one more for each value its clusters' Hessians: of up to 4,096 clusters with 2 million numbers together,
+    else of groups of whole clusters. Memory O(n_features²) for each value.
     Firth's penalty takes two passes a step, 10 to 40 altogether; profiles usually take 10 to 120 more for all
     coefficients together, at most 1,000, each of which evaluates up to three points for each coefficient.
     The leave-one-out log loss refits the model without each row for up to 1,000 rows, takes one more pass for up to
@@ -312,9 +322,13 @@ def fit(
         raise DataError("pass `features` or `exclude`, not both.")
     if exclude and not is_table:
         raise DataError("`exclude` needs a table: pass `y_true` as a column name.")
-    if options.l2_path is None and (cv is not None or selection != BEST):
-        unused = "selection" if cv is None else "cv"
-        raise DataError(f"`{unused}` is used with `l2_path` only: pass `l2_path`, too, or leave `{unused}` out.")
+    if options.l2_path is None and cv is not None:
+        raise DataError("`cv` is used with `l2_path` only: pass `l2_path`, too, or leave `cv` out.")
+    if not options.chooses_l2 and selection != BEST:
+        raise DataError(
+            '`selection` is used with `l2_path` or penalty="auto" only: pass one of them, too, or leave `selection` '
+            "out."
+        )
     from logloss.onepass.engines import placed
     from logloss.onepass.run import blas_on_one_thread
 
@@ -382,11 +396,10 @@ def fit(
                 return additive_model(problem, learned, sample, options, pairs=tables, offset=named, notes=notes)
             start_point = start_of(start, learned.design)
             path = None
-            if choice is not None and options.l2_path is not None:
-                fits = fit_path(problem, choice, options.l2_path, options.max_passes)
-                path = fits.path(options.selection)
+            if options.chooses_l2:
+                path, start_point = _chosen(problem, learned, choice, options)
                 problem = replace(problem, l2=path.l2, roles=replace(problem.roles, by=()))
-                start_point = fits.all_rows[fits.l2s.index(path.l2)].coefficients
+                options = replace(options, penalty=None)
             sample = None if start_point is not None else starting_sample(learned.design, learned.columns.sample)
             kind, why = options.interval_of(roles, len(problem.free), is_large=problem.is_expensive)
             first = first_point(problem, start_point, sample, options.max_passes)
@@ -403,6 +416,19 @@ def fit(
                 notes=(*notes, *_lost_orders(source, learned.design, reference or {}), *([why] if why else [])),
             )
             return model if path is None else replace(model, path=path)
+
+
+def _chosen(
+    problem: Problem, learned: Learned, choice: FoldChoice | None, options: FitOptions
+) -> tuple[PenaltyPath, Array]:
+    """The path of penalties with its choice, and the coefficients there."""
+    if choice is None or options.l2_path is None:
+        sample = starting_sample(learned.design, learned.columns.sample)
+        left_out = fit_left_out(problem, learned, sample, options.selection, options.max_passes)
+        return left_out.path, left_out.coefficients
+    fits = fit_path(problem, choice, options.l2_path, options.max_passes)
+    path = fits.path(options.selection)
+    return path, fits.all_rows[fits.l2s.index(path.l2)].coefficients
 
 
 def path_fits(

@@ -25,6 +25,8 @@ from logloss.training.profile import MOST_PROFILED, PROFILE, WALD
 from logloss.training.standard_errors import COVARIANCES, INFORMATION, OF_CLUSTERS, OF_ROWS
 
 INTERVALS = (WALD, PROFILE)
+# `penalty=` that chooses `l2`.
+AUTO = "auto"
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,10 +70,11 @@ class FitOptions:
             )
         object.__setattr__(self, "l2", float(self.l2))
         object.__setattr__(self, "l2_path", penalties_of(self.l2_path))
-        if self.covariance is not None and (self.l2 or self.l2_path is not None):
+        if self.covariance is not None and (self.l2 or self.chooses_l2):
+            without = f'penalty="{AUTO}"' if self.penalty == AUTO else "`l2` and `l2_path`"
             raise DataError(
                 f'an L2 penalty leaves no standard errors for `covariance="{self.covariance}"`. Leave it out, or fit '
-                "without `l2` and `l2_path`."
+                f"without {without}."
             )
         if self.l2_path is not None and self.l2:
             raise DataError("pass `l2` or `l2_path`, not both: the path chooses `l2`.")
@@ -79,6 +82,11 @@ class FitOptions:
             raise DataError(f"`selection` must be one of {', '.join(SELECTIONS)}; got {self.selection!r}.")
         self._check_penalty()
         self._check_interval()
+
+    @property
+    def chooses_l2(self) -> bool:
+        """Whether `l2` is chosen from the data."""
+        return self.l2_path is not None or self.penalty == AUTO
 
     def check_clusters(self, cluster: tuple[str, ...]) -> None:
         """Check that the covariance asked for fits the columns that make clusters."""
@@ -101,8 +109,13 @@ class FitOptions:
     def _check_penalty(self) -> None:
         if self.penalty is None:
             return
-        if self.penalty not in PENALTIES:
-            raise DataError(f"`penalty` must be one of {', '.join(PENALTIES)}, or None; got {self.penalty!r}.")
+        if self.penalty not in (*PENALTIES, AUTO):
+            raise DataError(f"`penalty` must be one of {', '.join((*PENALTIES, AUTO))}, or None; got {self.penalty!r}.")
+        if self.penalty == AUTO and (self.l2 or self.l2_path is not None):
+            other = "l2" if self.l2 else "l2_path"
+            raise DataError(f'pass `{other}` or penalty="{AUTO}", not both: either chooses the L2 penalty.')
+        if self.penalty == AUTO:
+            return
         if self.l2:
             raise DataError(f'pass `l2` or `penalty`, not both; got l2={self.l2:g} and penalty="{self.penalty}".')
         if self.l2_path is not None:
@@ -120,9 +133,10 @@ class FitOptions:
             return
         if self.interval not in INTERVALS:
             raise DataError(f"`interval` must be one of {', '.join(INTERVALS)}; got {self.interval!r}.")
-        if self.interval == PROFILE and (self.l2 or self.l2_path is not None):
+        if self.interval == PROFILE and (self.l2 or self.chooses_l2):
+            without = f'penalty="{AUTO}"' if self.penalty == AUTO else "l2= and l2_path="
             raise DataError(
-                'under an L2 penalty coefficients have no intervals: pass interval="profile" without l2= and l2_path=, '
+                f'under an L2 penalty coefficients have no intervals: pass interval="profile" without {without}, '
                 'or with penalty="firth".'
             )
         if self.interval == PROFILE and self.covariance not in (None, INFORMATION):

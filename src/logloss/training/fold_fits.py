@@ -22,7 +22,7 @@ from logloss.data.block import Block
 from logloss.data.rows import Array
 from logloss.errors import ConvergenceWarning, warn
 from logloss.text import count, counted
-from logloss.training.certificate import Pass, reach_of
+from logloss.training.certificate import reach_of
 from logloss.training.evaluation import Evaluation, PassHistory
 from logloss.training.fold_choice import FoldChoice, folds_text, kind_of, rule_of
 from logloss.training.kept_rows import KeptRows
@@ -120,9 +120,7 @@ class PathFits:
             self.n_walks,
             self.n_one_class,
         )
-        if l2 is None:
-            l2 = (path.best if selection == "best" else path.within_one_standard_error).l2
-        return replace(path, l2=l2)
+        return path.with_choice() if l2 is None else replace(path, l2=l2)
 
 
 def together(tasks: Sequence[Callable[[Submit], Any]], walk: Callable[[dict[int, Any]], dict[int, Any]]) -> list[Any]:
@@ -187,7 +185,7 @@ def fit_path(
         l2s = l2_path
     else:
         n_walks += 1
-        l2s = _default_grid_of(problem, None if isinstance(l2_path, bool) else l2_path)
+        l2s = default_grid_of(problem, None if isinstance(l2_path, bool) else l2_path)
     trained = rule.train.T.astype(float) @ of_cells
     sums = dict(enumerate(trained)) | {ALL_ROWS: of_cells.sum(axis=0)}
     fits = _fits_of(problem, rule, sums, l2s, max_passes, walked)
@@ -200,7 +198,8 @@ def fit_path(
     unit = math.ldexp(1.0, math.frexp(problem.sum_weight / problem.n_rows)[1])
     paths = FoldPaths(rule, coefficients, problem.design, directions, clusters, seen.mask, unit)
     held_out = walked(HeldOutSummary.empty(paths))
-    _warn_of_bounds(of_folds, problem.tolerance, max_passes)
+    fits_of_folds = [fit for own in of_folds for fit in own]
+    warn_of_bounds(fits_of_folds, problem.tolerance, max_passes, "the folds", "held-out")
     return PathFits(
         problem,
         l2s,
@@ -248,16 +247,15 @@ def _fits_of(
     return fits
 
 
-def _default_grid_of(problem: Problem, n_values: int | None) -> tuple[float, ...]:
+def default_grid_of(problem: Problem, n_values: int | None = None) -> tuple[float, ...]:
     """The values of l2 that are compared where none are given. Cost: one walk."""
     free = problem.free
-    hessian = problem.curvature(_null_model(problem, problem.base_rate)).hessian.taken(free).full
+    hessian = problem.curvature(null_model(problem, problem.base_rate)).hessian.taken(free).full
     return default_grid(hessian, problem.design.scale[free], n_values, has_intercept=problem.fit_intercept)
 
 
-def _warn_of_bounds(of_folds: Sequence[Sequence[FoldFit]], tolerance: float, max_passes: int) -> None:
-    """Warn where the losses of held-out rows are those of fits that ended early."""
-    fits = [fit for own in of_folds for fit in own]
+def warn_of_bounds(fits: Sequence[FoldFit], tolerance: float, max_passes: int, whose: str, which: str) -> None:
+    """Warn where the losses of held-out rows are those of fits that ended early; whose, which: names of both."""
     early = [fit for fit in fits if fit.bound > tolerance]
     if not early:
         return
@@ -267,8 +265,8 @@ def _warn_of_bounds(of_folds: Sequence[Sequence[FoldFit]], tolerance: float, max
     if any(fit.n_passes >= max_passes for fit in early):
         then = "Raise `max_passes`."
     warn(
-        f"{count(len(early))} of {counted(len(fits), 'fit')} of the folds are certified only to be {got} (`tolerance` "
-        f"is {tolerance:.1g}), so their held-out log losses may differ from those at the minimum. {then}",
+        f"{count(len(early))} of {counted(len(fits), 'fit')} of {whose} are certified only to be {got} (`tolerance` "
+        f"is {tolerance:.1g}), so their {which} log losses may differ from those at the minimum. {then}",
         ConvergenceWarning,
     )
 
@@ -283,7 +281,7 @@ def _sums_of_cells(seen: Any, rule: FoldRule) -> Array:
     return of_cells
 
 
-def _null_model(problem: Problem, rate: float) -> Array:
+def null_model(problem: Problem, rate: float) -> Array:
     """Where a path begins: every slope 0."""
     at = np.zeros(problem.design.width)
     at[0] = logit(rate) if problem.fit_intercept and problem.roles.offset is None else 0.0
@@ -328,26 +326,33 @@ def _task(
 def _along(fold: FoldProblem, l2s: Sequence[float], max_passes: int) -> list[FoldFit]:
     """The fits of one fold, each begun at the Newton step that the one before shows for the next penalty."""
     fits = []
-    at = _null_model(fold, fold.base_rate)
+    at = null_model(fold, fold.base_rate)
     for j, l2 in enumerate(l2s):
         own = replace(fold, l2=l2)
-        # Bounds on the rounding of each row are summed only where the usual ones are too large.
-        history = replace(PassHistory.empty(own), is_careful=own.design.has_outliers)
-        passes: tuple[Pass, ...]
-        if l2 > 0:
-            state = solve(own, at, history, max_passes)
-            now, passes = state.evaluation, state.history.passes
-            optimum = Optimum(own, now, state.history.known_rank, passes, None)
-        else:
-            optimum = find_optimum(own, at, history, max_passes)
-            now, passes = optimum.evaluation, optimum.passes
-        held = float(own.penalty[own.free] @ now.factor.deviations**2) if own.is_penalised else 0.0
-        degrees = len(own.free) - optimum.rank.n_dependent - held
-        bound = optimum.bound / own.sum_weight
-        fits.append(FoldFit(_one_step_on(optimum.problem, now), optimum.directions, len(passes), bound, degrees))
+        optimum = optimum_at(own, at, max_passes)
+        fits.append(fit_of(own, optimum))
         if j + 1 < len(l2s):
-            at = _predicted(replace(fold, l2=l2s[j + 1]), now)
+            at = predicted(replace(fold, l2=l2s[j + 1]), optimum.evaluation)
     return fits
+
+
+def optimum_at(own: Problem, at: Array, max_passes: int) -> Optimum:
+    """The fit at a value of a path, from where the one before shows."""
+    # Bounds on the rounding of each row are summed only where the usual ones are too large.
+    history = replace(PassHistory.empty(own), is_careful=own.design.has_outliers)
+    if not own.l2 > 0:
+        return find_optimum(own, at, history, max_passes)
+    state = solve(own, at, history, max_passes)
+    return Optimum(own, state.evaluation, state.history.known_rank, state.history.passes, None)
+
+
+def fit_of(own: Problem, optimum: Optimum) -> FoldFit:
+    """What is kept of a fit; own: its problem, of all rows where the optimum is that of a face."""
+    now = optimum.evaluation
+    held = float(own.penalty[own.free] @ now.factor.deviations**2) if own.is_penalised else 0.0
+    degrees = len(own.free) - optimum.rank.n_dependent - held
+    bound = optimum.bound / own.sum_weight
+    return FoldFit(_one_step_on(optimum.problem, now), optimum.directions, len(optimum.passes), bound, degrees)
 
 
 def _one_step_on(problem: Problem, now: Evaluation) -> Array:
@@ -363,14 +368,14 @@ def _one_step_on(problem: Problem, now: Evaluation) -> Array:
     return now.coefficients + now.step if is_near else now.coefficients
 
 
-def _predicted(problem: Problem, now: Evaluation) -> Array:
+def predicted(problem: Problem, now: Evaluation) -> Array:
     """A Newton step for another penalty: gradient and Hessian of the loss do not depend on it, so no pass is made."""
     at, sums = now.coefficients, now.sums
     if sums.hessian is None or not problem.is_penalised:
         return at + now.step
     gradient = (sums.gradient + problem.penalty * at)[problem.free]
-    predicted: Array = at - problem.full_vector(problem.factor(sums).solve(gradient))
-    return predicted if np.isfinite(predicted).all() else at
+    moved: Array = at - problem.full_vector(problem.factor(sums).solve(gradient))
+    return moved if np.isfinite(moved).all() else at
 
 
 def _points(

@@ -101,7 +101,7 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
     source, notes : str, tuple of str
         What it was trained on, and notes on how that was read.
     path : PenaltyPath or None
-        The log loss of held-out rows at each value of `l2`, where l2_path= chose it by cross-validation.
+        The log loss of held-out rows at each value of `l2`, where l2_path= or penalty="auto" chose it.
 
     Examples
     --------

@@ -232,7 +232,8 @@ class ModelPredictions:
         -----
         Levels not seen in training are treated as an average level, with a warning; that includes pandas' NA, true and
         false as text, and missing values where training had none. A shape becomes a SplineTransformer of degree 1 with
-        its knots, and a coefficient for each.
+        its knots, and a coefficient for each; a pair becomes the products of such codes of its two columns
+        (PolynomialFeatures), with a coefficient for each product.
 
         Examples
         --------

@@ -89,7 +89,7 @@ def is_monotone(design: Design) -> bool:
 def solve_monotone(problem: Problem, start: Array, history: PassHistory, max_passes: int) -> SolverState:
     """Passes until the bound is within the tolerance and the coefficients have converged, as `solver.solve` makes them.
 
-    From a start that is not monotone the first step leads to a point that is, whatever the objective there; so there
+    From a start that is not monotone the first step goes to a point that is, whatever the objective there; so there
     are two passes at least. The factor of the last one is that of the moves which leave curves flat where they are.
     """
     steps = Steps.of(problem)
@@ -222,6 +222,7 @@ def with_exact_values(design: Design, values: Array, steps: Array) -> tuple[Desi
             terms[term.column], own = _by_values(term, own, steps[start : start + n_steps])
         parts.append(own)
         start += n_steps
+    parts.append(values[design.width_of_terms :])
     replaced: Sequence = [terms.get(term.column, term) if isinstance(term, Shape) else term for term in design.terms]
     return replace(design, terms=tuple(replaced)), np.concatenate(parts)
 

@@ -1,7 +1,7 @@
 """What each pair of an additive model adds to the log-odds beyond its two columns: a table with standard errors.
 
 >>> import logloss
->>> a, b = [k % 7 for k in range(700)], [k // 7 % 10 for k in range(700)]
+>>> a, b = [k % 7 for k in range(700)], [(k // 7) % 10 for k in range(700)]
 >>> y = [int((u > 3) == (v > 4)) if k % 5 else k % 2 for k, (u, v) in enumerate(zip(a, b))]
 >>> table = {"a": a, "b": b, "y": y}
 >>> model = logloss.fit(table, "y", shapes="auto", pairs=[("a", "b")], leave_one_out=False)
@@ -13,7 +13,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -57,6 +57,8 @@ class PairEffect:
         How many coefficients its penalty leaves it.
     loss_without : float
         In-sample log loss, in nats per row, without it.
+    are_levels : tuple of two bool
+        Whether each column is a category, whose places are levels; of a number they are knots.
     """
 
     columns: tuple[str, str]
@@ -68,6 +70,7 @@ class PairEffect:
     precision: float
     effective_degrees_of_freedom: float
     loss_without: float
+    are_levels: tuple[bool, bool]
 
     @property
     def name(self) -> str:
@@ -103,11 +106,22 @@ class PairEffect:
         return SmallTable(columns | {"weight": self.weights.reshape(-1).tolist()})
 
     def to_pandas(self) -> Any:
-        """`table` as a pandas.DataFrame; pandas must be installed."""
+        """`table` as a pandas.DataFrame; pandas must be installed.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> a, b = [k % 7 for k in range(700)], [(k // 7) % 10 for k in range(700)]
+        >>> y = [int((u > 3) == (v > 4)) if k % 5 else k % 2 for k, (u, v) in enumerate(zip(a, b))]
+        >>> table = {"a": a, "b": b, "y": y}
+        >>> model = logloss.fit(table, "y", shapes="auto", pairs=[("a", "b")], leave_one_out=False)
+        >>> list(model.pairs["a", "b"].to_pandas().columns)
+        ['x1', 'x2', 'effect', 'std_error', 'low', 'high', 'weight']
+        """
         return self.table.to_pandas()
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Axes of matplotlib with the effect as a heat map.
+        """Axes of matplotlib with the effect as a heat map, on a colour scale of its own.
 
         Parameters
         ----------
@@ -118,6 +132,22 @@ class PairEffect:
         -------
         matplotlib.axes.Axes
             As of `Answer.plot`.
+
+        Raises
+        ------
+        DataError
+            If no training row is known to lie at any of its places.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> a, b = [k % 7 for k in range(700)], [(k // 7) % 10 for k in range(700)]
+        >>> y = [int((u > 3) == (v > 4)) if k % 5 else k % 2 for k, (u, v) in enumerate(zip(a, b))]
+        >>> table = {"a": a, "b": b, "y": y}
+        >>> model = logloss.fit(table, "y", shapes="auto", pairs=[("a", "b")], leave_one_out=False)
+        >>> axes = model.pairs["a", "b"].plot()
+        >>> axes.get_xlabel(), axes.get_ylabel()
+        ('a', 'b')
         """
         axes: Axes = render("pair", "plot")(self, ax)
         return axes
@@ -191,11 +221,17 @@ def pair_effects_of(
             float(problem.penalty[span.start] * each.scale[0] ** 2 / unit),
             edf,
             loss / problem.sum_weight if math.isfinite(loss := losses[each.name]) else math.inf,
+            (bool(each.a.places), bool(each.b.places)),
         )
         for span, each, covariance, own, edf in zip(
             design.pair_spans, design.tables, covariances, weights, freedom, strict=True
         )
     )
+
+
+def without_errors(term: PairEffect) -> PairEffect:
+    """The same without standard errors."""
+    return replace(term, std_error=term.std_error * math.nan)
 
 
 def _errors(each: PairTable, covariance: Array) -> Array:
@@ -208,12 +244,12 @@ def _errors(each: PairTable, covariance: Array) -> Array:
 
 def weights_of_places(design: Design, coded: Any, mass: Array) -> list[Array]:
     """The weight of some rows at the places of each pair."""
-    from logloss.onepass.kernels.hats import knot_cross_tab
+    from logloss.onepass.kernels.hats import table_sums
 
     found = []
     for each in design.tables:
         a, b = each.pair.sides
-        own = np.zeros((each.a.n_places + 1, each.b.n_places + 1))
-        knot_cross_tab(*coded.beside[a], *coded.beside[b], mass, own)
-        found.append(own[:-1, :-1])
+        own = np.zeros((each.a.n_places + 1, each.b.n_places + 1, 1))
+        table_sums(*coded.beside[a], *coded.beside[b], mass[:, None], own)
+        found.append(own[:-1, :-1, 0])
     return found

@@ -6,8 +6,9 @@ the directions that the data determine; while precisions are chosen, a step and 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -16,35 +17,57 @@ from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.training.evaluation import Pairs, PassHistory, Rank, bound_at, lbfgs_step, with_pair
+from logloss.training.monotone import Steps, complementary
 from logloss.training.pair_choice import named, screened, with_sides
 from logloss.training.pair_information import FOR_ERRORS, FOR_STEPS, PairInformation, blocks_of_terms
 from logloss.training.posterior import MOST
-from logloss.training.precisions import LEAST
+from logloss.training.precisions import FEW_OF_ALL, LEAST
 from logloss.training.problem import Problem
-from logloss.training.recipe import ROWS_FOR_KNOTS, Learned, sampled_block
+from logloss.training.recipe import ROWS_FOR_KNOTS, Learned, cut, sampled_block
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary
 
 # Times that precisions are updated, and by how much each may change.
 N_UPDATES, MOST_CHANGE = 4, 10.0
-# Of a pair that was not named its penalty must leave so many effective degrees of freedom for it to stay.
-LEAST_FREEDOM = 0.05
+# To stay, a pair that was not named must have so many effective degrees of freedom, and must lower the loss by so many
+# nats for each of them.
+LEAST_FREEDOM, LEAST_GAIN = 0.05, 0.5
 # What an update adds to the effective degrees of freedom of a pair: a whole coefficient, or less of a small table.
 USUAL_PRODUCTS = 32
 # The information is formed again where a step leaves so much of what is left to gain, as long as that is worth it.
 SLOW, WORTH = 0.1, 0.5
+# What a problem knows of its rows.
+OF_ROWS = "blocks", "sum_weight", "n_rows", "on_pass"
 # Below such a length of a step nothing is left to try.
 SHORTEST = 1e-3
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Held:
+    """What a monotone shape may not do. matrix: as of `monotone.Steps`, shape (n_steps, width). steps: from knot to
+    knot at the coefficients, exactly; multipliers: of the constraints on these, both shape (n_steps,)."""
+
+    matrix: Array
+    steps: Array
+    multipliers: Array
+
+    @property
+    def pull(self) -> Array:
+        """The gradient of what the multipliers take from the objective, shape (width,)."""
+        found: Array = self.multipliers @ self.matrix
+        return found
+
+
 @dataclass(frozen=True, slots=True)
 class PairState:
-    """Where the passes have come to: the sums there, the penalised objective, the passes so far."""
+    """Where the passes have come to: the sums there, the penalised objective, the passes so far; what holds shapes that
+    must be monotone."""
 
     problem: Problem
     sums: CurvatureSummary
     history: PassHistory
+    held: Held
 
     @property
     def at(self) -> Array:
@@ -66,26 +89,44 @@ class PairState:
 
     @property
     def bound(self) -> float:
-        """Nats by which the objective can be above its least: the duality gap."""
-        free = self.problem.free
-        return bound_at(self.problem, Rank(), self.sums, self.objective, self.gradient[free], None, None)
+        """Nats by which the objective can be above its least: the duality gap, of the Lagrangian."""
+        free, held = self.problem.free, self.held
+        if held.steps.min(initial=0.0) < 0:
+            return np.inf
+        sizes = len(held.steps) * (held.multipliers @ np.abs(held.matrix))
+        pull = held.pull[free], sizes[free]
+        gap = bound_at(self.problem, Rank(), self.sums, self.objective, self.gradient[free], None, None, pull)
+        return gap + float(held.multipliers @ held.steps)
 
 
-def evaluated(problem: Problem, history: PassHistory, at: Array) -> PairState:
+def evaluated(problem: Problem, history: PassHistory, at: Array, held: Held) -> PairState:
     """A pass over the rows."""
     sums = problem.curvature(at, wants_hessian=False)
-    state = PairState(problem, sums, history)
+    state = PairState(problem, sums, history, held)
     return replace(state, history=history.with_pass(problem, at, sums.total_loss, state.bound))
 
 
-def stepped(state: PairState, step: Array) -> PairState:
-    """The first of ever shorter steps that does not raise the objective; the same state where none does."""
+def stepped(state: PairState, solve: Callable[[Array], Array], step: Array) -> PairState:
+    """The first of ever shorter steps that does not raise the objective; the same state where none does.
+
+    Where shapes must be monotone it is the step that does best under their constraints, by the quadratic approximation
+    that `solve` is the inverse of.
+    """
+    before, after = state.held, state.held
+    if len(before.steps):
+        reached = np.array([solve(row) for row in before.matrix])
+        unconstrained = before.steps + before.matrix @ step
+        multipliers, steps = complementary(reached @ before.matrix.T, unconstrained, before.steps <= 0)
+        step = step + multipliers @ reached
+        after = replace(before, steps=steps, multipliers=multipliers)
     length = 1.0
     while length > SHORTEST:
-        after = evaluated(state.problem, state.history, state.at + length * step)
-        if after.objective <= state.objective * (1.0 + 1e-14):
-            return after
-        state, length = replace(state, history=after.history), length / 3
+        held = replace(after, steps=(1.0 - length) * before.steps + length * after.steps)
+        now = evaluated(state.problem, state.history, state.at + length * step, held)
+        # From where a shape is not monotone any step that makes it so will do.
+        if now.objective <= state.objective * (1.0 + 1e-14) or before.steps.min(initial=0.0) < 0:
+            return now
+        state, length = replace(state, history=now.history), length / 3
     return state
 
 
@@ -105,16 +146,37 @@ def fit_pairs(
     drawn = learned.columns.sample
     rows = [block for _, block in drawn.chosen(ROWS_FOR_KNOTS)]
     sample = sampled_block(problem.design, drawn.pieces, min(len(drawn.priorities), ROWS_FOR_KNOTS))
-    of_terms = blocks_of_terms(problem.design, problem.curvature(at).hessian)
     alone = replace(problem, design=with_sides(problem.design, rows))
-    design, precisions = screened(alone, at, unit) if pairs is None else named(alone, at, pairs, unit)
-    beside = _with_design(problem, design, precisions * unit)
-    state = evaluated(beside, history, np.concatenate([at, np.zeros(design.width - len(at))]))
-    fit = Fit(of_terms, sample, unit)
+    # The pairs of a large table, and their precisions, are those of a sample of its rows.
+    begun = alone if problem.n_rows < FEW_OF_ALL * sample.n_rows else _of_sample(alone, sample)
+    fit = Fit(blocks_of_terms(problem.design, problem.curvature(at).hessian), sample, unit)
+    design, precisions = screened(begun, at, unit) if pairs is None else named(begun, at, pairs, unit)
+    at = np.concatenate([at, np.zeros(design.width - len(at))])
+    begun = _with_design(begun, design, precisions * unit)
+    state = evaluated(begun, history, at, _held_of(begun, at))
     state = fit.with_precisions(state, keeps_all=pairs is not None)
+    whole = replace(state.problem, **{name: getattr(problem, name) for name in OF_ROWS})
+    history = history if begun.blocks else state.history
+    state = evaluated(whole, history, state.at, state.held)
     state = fit.solved(state, last_pass)
-    information = fit.information(state, FOR_ERRORS)
-    return PairFit(state, information, sample)
+    return PairFit(state, fit.information(state, FOR_ERRORS), sample)
+
+
+def _of_sample(problem: Problem, sample: Block) -> Problem:
+    """The same over the rows of a sample."""
+    from logloss.onepass.summaries import mass_of
+
+    mass = float(np.sum(mass_of(sample)))
+    blocks = tuple(cut(sample))
+    return replace(problem, blocks=blocks, sum_weight=mass, n_rows=sample.n_rows, on_pass=None)
+
+
+def _held_of(problem: Problem, at: Array) -> Held:
+    """What holds the monotone shapes of a problem, with multipliers of 0."""
+    own = Steps.of(problem).matrix
+    matrix = np.zeros((len(own), problem.design.width))
+    matrix[:, problem.free] = own
+    return Held(matrix, matrix @ at, np.zeros(len(own)))
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,19 +215,21 @@ class Fit:
         freedom = np.zeros(0)
         for _ in range(N_UPDATES if state.problem.design.pairs else 0):
             information = self.information(state, FOR_STEPS)
-            state = stepped(state, -information.solve(state.gradient))
+            state = stepped(state, information.solve, -information.solve(state.gradient))
             freedom = information.effective_degrees_of_freedom[len(self.of_terms) :]
+            gains = information.gains(state.at)[len(self.of_terms) :] / self.unit
             state = replace(state, problem=_updated(state.problem, state.at, freedom, self.unit))
-        stays = freedom >= LEAST_FREEDOM
+        stays = (freedom >= LEAST_FREEDOM) & (gains > LEAST_GAIN * freedom)
         if keeps_all or stays.all():
-            return evaluated(state.problem, state.history, state.at)
+            return state
         problem, design, of_each = state.problem, state.problem.design, np.array(state.problem.precisions)
         kept = [pair for pair, stay in zip(design.pairs, stays.tolist(), strict=True) if stay]
         spans = [span for span, stay in zip(design.pair_spans, stays.tolist(), strict=True) if stay]
         precisions = np.array([of_each[span.start] for span in spans])
         at = np.concatenate([state.at[: design.width_of_terms], *(state.at[span] for span in spans)])
         smaller = _with_design(problem, replace(design, pairs=tuple(kept)), precisions)
-        return evaluated(smaller, state.history, at)
+        held = replace(state.held, matrix=state.held.matrix[:, : len(at)])
+        return evaluated(smaller, state.history, at, held)
 
     def solved(self, state: PairState, last_pass: int) -> PairState:
         """Passes until the duality gap is within the tolerance, in nats per row, or no step lowers the objective."""
@@ -175,16 +239,22 @@ class Fit:
         decrement, n_steps = np.inf, 0
         while state.bound > problem.tolerance * problem.sum_weight and len(state.history.passes) < last_pass:
             step = lbfgs_step(pairs, information.solve, state.gradient)
-            before, decrement = decrement, -0.5 * float(state.gradient @ step)
+            slope = state.gradient - state.held.pull
+            before, decrement = decrement, 0.5 * float(slope @ information.solve(slope))
             if n_steps > 1 and decrement > max(SLOW * before, WORTH * self.unit):
-                information, pairs, n_steps = self.information(state, FOR_STEPS), (), 0
+                information, pairs, n_steps = self.information(state, FOR_ERRORS), (), 0
                 step = -information.solve(state.gradient)
-            after = stepped(state, step)
+            after = stepped(state, partial(_inverse, pairs, information.solve), step)
             if after.sums is state.sums:
                 return after
             pairs = with_pair(pairs, after.at - state.at, after.gradient - state.gradient)
             state, n_steps = after, n_steps + 1
         return state
+
+
+def _inverse(pairs: Pairs, solve: Callable[[Array], Array], vector: Array) -> Array:
+    """The inverse that steps of L-BFGS have, times a vector."""
+    return -lbfgs_step(pairs, solve, vector)
 
 
 def _updated(problem: Problem, at: Array, freedom: Array, unit: float) -> Problem:

@@ -27,13 +27,14 @@ if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary
     from logloss.onepass.summaries.hessian import Hessian
 
-# A direction counts where the information on it is at least such a share of the penalty; of more directions those with
-# the largest shares.
+# A direction counts where the information on it is at least such a share of the penalty, up to so many directions; of
+# few directions also those of smaller shares.
 LEAST_SHARE, MOST_DIRECTIONS = 0.3, 2_500
+LEAST_OF_FEW, FEW_DIRECTIONS = 0.01, 600
 # The weakest directions that count are those below so many times the least share.
 WEAK = 4.0
-# Rows of a sample for each direction: for steps, and for what is said of the optimum.
-FOR_STEPS, FOR_ERRORS = 8, 40
+# Rows of a sample for each direction: for steps, and for what is known of the optimum.
+FOR_STEPS, FOR_ERRORS = 16, 40
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -63,6 +64,14 @@ def spectrum_of(span: slice, information: Array, penalty: Array) -> Spectrum:
         return Spectrum(span, shares[order], np.diag(unit)[:, order], 0)
     shares, vectors = np.linalg.eigh(information * unit * unit[:, None])
     return Spectrum(span, np.maximum(shares[::-1], 0.0), unit[:, None] * vectors[:, ::-1], 0)
+
+
+def _least_share(shares: Array) -> float:
+    """Below it directions do not count."""
+    falling = np.sort(shares)[::-1]
+    n_strong, n_any = (int(np.count_nonzero(falling > least)) for least in (LEAST_SHARE, LEAST_OF_FEW))
+    n_kept = min(max(n_strong, min(n_any, FEW_DIRECTIONS)), MOST_DIRECTIONS)
+    return float(falling[n_kept]) if n_kept < len(falling) else 0.0
 
 
 def grams_of(sums: CurvatureSummary) -> list[Array]:
@@ -104,8 +113,7 @@ class PairInformation:
         penalty, design = problem.penalty, problem.design
         blocks = [*of_terms, *zip(design.pair_spans, grams_of(sums), strict=True)]
         found = [spectrum_of(span, information, penalty[span]) for span, information in blocks]
-        every = np.sort(np.concatenate([each.shares for each in found]))[::-1]
-        least = max(LEAST_SHARE, float(every[MOST_DIRECTIONS])) if len(every) > MOST_DIRECTIONS else LEAST_SHARE
+        least = _least_share(np.concatenate([each.shares for each in found]))
         self.spectra = [
             Spectrum(each.span, each.shares, each.vectors, int(np.count_nonzero(each.shares > least))) for each in found
         ]
@@ -183,6 +191,17 @@ class PairInformation:
         for each, place in self._placed():
             rest = self.left_to_rest * each.shares[each.n_kept :]
             found.append(float((1.0 - variances[place]).sum() + (rest / (1.0 + rest)).sum()))
+        return np.array(found)
+
+    def gains(self, at: Array) -> Array:
+        """By how many nats each term and pair lowers the loss, given all others: of the quadratic approximation at the
+        optimum, `at`. Where a penalty pulls with b, the loss falls by |b|² and half of what bends it."""
+        found = []
+        for each, place in self._placed():
+            # In units of the penalty, along the directions that count.
+            own = (each.vectors[:, : each.n_kept] * self.penalty[each.span, None]).T @ at[each.span]
+            bent = own @ np.linalg.solve(self.inverse[place, place], own) if len(own) else 0.0
+            found.append(0.5 * float(own @ own + bent))
         return np.array(found)
 
     def covariances(self) -> Iterator[tuple[slice, Array]]:

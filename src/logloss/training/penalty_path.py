@@ -1,4 +1,4 @@
-"""The L2 penalty chosen by cross-validation: the grid of values, the loss of held-out rows at each, and the choice.
+"""The L2 penalty chosen by the log loss of held-out rows: the grid of values, the loss at each, and the choice.
 
 >>> import logloss
 >>> x = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0] * 5
@@ -10,7 +10,7 @@ True
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -27,6 +27,9 @@ if TYPE_CHECKING:
 # Ways to choose: the least loss; the strongest penalty within one standard error of it; a scikit-learn scorer.
 BEST, ONE_STANDARD_ERROR, BY_SCORE = "best", "one_standard_error", "score"
 SELECTIONS = (BEST, ONE_STANDARD_ERROR)
+# How rows are held out: by folds, or one row or cluster at a time.
+CROSS_VALIDATION, LEAVE_ONE_OUT = "cross_validation", "leave_one_out"
+VALIDATIONS = (CROSS_VALIDATION, LEAVE_ONE_OUT)
 # What standard errors take as independent.
 SAMPLING_UNITS = ("row", "cluster")
 # The grid goes from where all slopes together have so many effective degrees of freedom to where they have so many less
@@ -57,15 +60,16 @@ class PathPoint:
     std_error : float
         Standard error of `log_loss`, in nats per row; nan where that is infinite.
     fold_log_losses : tuple of float
-        Mean loss of the test rows of each fold, in nats per row; nan where a fold has none.
+        Mean loss of the test rows of each fold, in nats per row; nan where a fold has none. Empty where one row or
+        cluster at a time is left out.
     n_infinite : int
         Held-out rows whose loss is infinite.
     effective_degrees_of_freedom : float
         Trace of H (H + l2)⁻¹ in the fit to all rows, any intercept included.
     n_passes : int
-        Passes of the fits of all folds together.
+        Passes of the fits of all folds together, or of the fit to all rows.
     bound : float
-        The largest of the certificates of the fits of the folds, in nats per row.
+        The largest of the certificates of these fits, in nats per row.
     """
 
     l2: float
@@ -104,15 +108,20 @@ class PenaltyPath:
         The least log loss; the strongest penalty whose log loss is at most one standard error above the least; the best
         score of a scikit-learn scorer.
     n_folds : int
-        Number of folds.
+        Number of folds; 0 where one row or cluster at a time is left out.
     folds : str
-        How the folds were made, as the text of the model words it: "of rows".
+        How the folds were made, as the text of the model words it, "of rows"; or what is left out: "each row".
     sampling_unit : {"row", "cluster"}
         What the standard errors take as independent.
     n_walks : int
-        How often the rows were read for all folds and values together.
+        How often the rows were read for all fits together; not by passes over a small table in memory.
     n_one_class : int
         Folds whose training rows have one class only.
+    validation : {"cross_validation", "leave_one_out"}
+        How rows were held out: by the folds of l2_path=, or one row or cluster at a time (penalty="auto"), each a
+        Newton step away from the fit to all rows.
+    why_not_zero : str
+        Why penalty="auto" did not compare l2 = 0; "" where it did, and with l2_path=.
 
     Examples
     --------
@@ -131,6 +140,17 @@ class PenaltyPath:
     sampling_unit: str
     n_walks: int
     n_one_class: int = 0
+    validation: str = CROSS_VALIDATION
+    why_not_zero: str = ""
+
+    @property
+    def is_leave_one_out(self) -> bool:
+        """Whether one row or cluster at a time was left out."""
+        return self.validation == LEAVE_ONE_OUT
+
+    def with_choice(self) -> PenaltyPath:
+        """The same with the value that `selection`, "best" or "one_standard_error", chooses."""
+        return replace(self, l2=(self.best if self.selection == BEST else self.within_one_standard_error).l2)
 
     @property
     def best(self) -> PathPoint:
@@ -151,8 +171,8 @@ class PenaltyPath:
 
     @property
     def is_at_an_end(self) -> bool:
-        """Whether the least loss is at an end of the path, so that a value beyond it may be better."""
-        return len(self.points) > 1 and self.best in (self.points[0], self.points[-1])
+        """Whether the least loss is at an end of the path above 0, so that a value beyond it may be better."""
+        return len(self.points) > 1 and self.best in (self.points[0], self.points[-1]) and self.best.l2 > 0
 
     @property
     def figures(self) -> dict[str, Any]:
@@ -160,6 +180,7 @@ class PenaltyPath:
         return {
             "l2": self.l2,
             "selection": self.selection,
+            "validation": self.validation,
             "l2_of_least_loss": self.best.l2,
             "l2_within_one_standard_error": self.within_one_standard_error.l2,
             "n_folds": self.n_folds,
@@ -167,6 +188,7 @@ class PenaltyPath:
             "sampling_unit": self.sampling_unit,
             "n_walks": self.n_walks,
             "n_one_class_folds": self.n_one_class,
+            "why_not_zero": self.why_not_zero,
             "values": [_figures_of(row) for row in self.table],
         }
 
@@ -195,7 +217,8 @@ class PenaltyPath:
         return SmallTable(columns)
 
     def __repr__(self) -> str:
-        return f"PenaltyPath: {len(self.points)} values, {self.n_folds} folds, chosen l2={self.l2:g}"
+        how = "leave-one-out" if self.is_leave_one_out else f"{self.n_folds} folds"
+        return f"PenaltyPath: {len(self.points)} values, {how}, chosen l2={self.l2:g}"
 
 
 def _figures_of(row: dict[str, Any]) -> dict[str, Any]:
@@ -221,7 +244,7 @@ def default_grid(
     """
     slopes = hessian
     if has_intercept:
-        slopes, scale = hessian[1:, 1:] - np.outer(hessian[1:, 0], hessian[0, 1:]) / hessian[0, 0], scale[1:]
+        slopes, scale = hessian[1:, 1:] - np.outer(hessian[1:, 0], hessian[0, 1:] / hessian[0, 0]), scale[1:]
     slopes = slopes * np.outer(scale, scale)
     values = np.diag(slopes)[np.diag(slopes) > 0]
     if not len(values):

@@ -25,7 +25,10 @@ from logloss.data.shapes import Shape
 from logloss.data.terms import Category, Numbers, Term
 from logloss.data.values import Value
 from logloss.training.factor import Factor
+from logloss.training.precision_uncertainty import covariance_of_choice
+from logloss.training.precisions import parts_of
 from logloss.training.problem import Problem
+from logloss.training.term_tests import LooseFit, nulls_of, term_p_value
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -48,8 +51,8 @@ class TermEffect:
         Knots of a shape, levels of a category, or, of a plain number, its least value, mean and greatest value in
         training; None for a missing value; shape (n_places,).
     effect, std_error : array of shape (n_places,)
-        Log-odds, and their standard errors: those of the posterior distribution given the precisions; NaN with
-        clusters, whose rows depend on each other.
+        Log-odds, and their standard errors: those of the posterior distribution, with the uncertainty of the
+        precisions; NaN with clusters, whose rows depend on each other.
     weights : array of shape (n_places,)
         Weight of the training rows there, or of a sample of them; a row between two knots is shared. NaN for a plain
         number.
@@ -59,6 +62,9 @@ class TermEffect:
         How many coefficients its penalty leaves it.
     loss_without : float
         In-sample log loss, in nats per row, where all rows have its average in place of it.
+    p_value : float
+        Of the test that it has no effect, in [0, 1]; NaN with clusters, beside pairs, of a term that must be monotone,
+        and of one whose coefficients the rows do not determine.
     constraint : {"", "increasing", "decreasing"}
         What it must be by `monotonic_cst`, wherever that is flat.
     """
@@ -72,6 +78,7 @@ class TermEffect:
     precisions: tuple[float, ...]
     effective_degrees_of_freedom: float
     loss_without: float
+    p_value: float = math.nan
     constraint: str = ""
 
     @property
@@ -179,22 +186,66 @@ class TermInformation:
 
 
 def effects_of(
-    problem: Problem, at: Array, known: TermInformation, losses: Mapping[str, float], unit: float
+    problem: Problem,
+    at: Array,
+    known: TermInformation,
+    losses: Mapping[str, float],
+    unit: float,
+    p_values: Sequence[float] = (),
 ) -> tuple[TermEffect, ...]:
     """The effects of all terms at the optimum.
 
     losses: without each column, in nats, summed. unit: the weight that counts as one row in standard errors and
-    precisions.
+    precisions. p_values: of each term, where they are known.
     """
-    design = problem.design
-    scale = design.scale[: len(known.covariance)]
+    design, width = problem.design, len(known.covariance)
+    scale = design.scale[:width]
     covariance = unit * known.covariance / scale / scale[:, None]
     penalty = problem.penalty * design.scale**2 / unit
     values = at / design.scale
+    parts = [part.places for part in parts_of(design)]
+    covariance += covariance_of_choice(values[:width], covariance, penalty[:width], parts)
+    terms = _terms_of(design)
+    of_rows = [losses[_name_of(*each)] / problem.sum_weight for each in terms]
+    tests = p_values or [math.nan] * len(terms)
     return tuple(
-        _effect(design, *each, values, covariance, penalty, known.freedom, losses[_name_of(*each)] / problem.sum_weight)
-        for each in _terms_of(design)
+        _effect(design, *each, values, covariance, penalty, known.freedom, loss, p_value)
+        for each, loss, p_value in zip(terms, of_rows, tests, strict=True)
     )
+
+
+def p_values_of(problem: Problem, at: Array, factor: Factor, unit: float) -> list[float]:
+    """Of the tests of all terms; factor: of the Hessian of the penalised objective at the optimum. One pass.
+
+    Where a term must be monotone, its estimate has another distribution: NaN.
+    """
+    design, terms = problem.design, _terms_of(problem.design)
+    loose = LooseFit.of(problem, at, factor, unit)
+    pooled = {
+        k: (term, span) for k, (term, _, span) in enumerate(terms) if isinstance(term, Category) and term.is_pooled
+    }
+    of_levels: dict[int, float] = {}
+    if pooled:
+        hessian = factor.hessian.taken(np.arange(len(problem.free)), -problem.penalty[problem.free])
+        points = [_without_levels(at, *each) for each in pooled.values()]
+        nulls = nulls_of(problem, loose, hessian, points, list(pooled.values()))
+        of_levels = {k: null.p_value for k, null in zip(pooled, nulls, strict=True)}
+    found = []
+    for k, each in enumerate(terms):
+        own = _spelled_out(design, *each)[3]
+        sizes = each[0].parts if isinstance(each[0], Shape) else (len(own),)
+        is_held = isinstance(each[0], Shape) and bool(each[0].constraint)
+        p_value = of_levels[k] if k in of_levels else term_p_value(loose, own, sizes)
+        found.append(math.nan if is_held else p_value)
+    return found
+
+
+def _without_levels(at: Array, term: Category, span: slice) -> Array:
+    """The solver's coefficients where all rows have the average of a category in place of it."""
+    moved = at.copy()
+    moved[span] = 0.0
+    moved[0] += float(np.average(at[span], weights=term.weights))
+    return moved
 
 
 def losses_without(problem: Problem, at: Array) -> dict[str, float]:
@@ -221,6 +272,11 @@ def with_values(terms: Sequence[TermEffect], design: Design, values: Array) -> t
     """The same terms, their effects those of a design and its coefficients in the user's units."""
     bases = bases_of(design, values)
     return tuple(replace(term, effect=basis @ own) for term, (basis, own) in zip(terms, bases, strict=True))
+
+
+def without_inference(term: TermEffect) -> TermEffect:
+    """The same without standard errors and p-value."""
+    return replace(term, std_error=term.std_error * math.nan, p_value=math.nan)
 
 
 def _terms_of(design: Design) -> list[tuple[Term, int, slice]]:
@@ -265,6 +321,7 @@ def _effect(
     penalty: Array,
     degrees: Array,
     loss_without: float,
+    p_value: float,
 ) -> TermEffect:
     """One term. values, covariance, penalty: of the coefficients in the user's units; degrees: of freedom of each."""
     column, kind, at, own, basis, weights = _spelled_out(design, term, j, span)
@@ -280,6 +337,7 @@ def _effect(
         tuple(float(part[0]) for part in parts if len(part)),
         float(degrees[own].sum()),
         loss_without if math.isfinite(loss_without) else math.inf,
+        p_value,
         term.constraint if isinstance(term, Shape) else "",
     )
 

@@ -25,7 +25,8 @@ class ClusterSummary(BlockwiseSummary):
     """Gradient and Hessian of the summed loss over the rows of each cluster. Floating: laws hold to rounding.
 
     point: Hessians are kept where it asks for them; rows are those of its face. reach: combinations of the
-    coefficients, shape (width, n_combinations). columns: numbers of the columns that make clusters; () for all.
+    coefficients, shape (width, n_combinations). columns: numbers of the columns that make clusters; () for all. mask:
+    the bits of a hash that count: with fewer of them clusters are pooled.
     keys: hashes of the clusters, ascending, while there are few enough (MOST_GROUPS with Hessians, MOST_NUMBERS numbers
     without); beyond that numbers of buckets that are unions of clusters (`has_buckets`). For each of them weights: of
     its rows; sums: the gradient, shape (n_keys, width), in the solver's coordinates; shares: mᵀ·Hessian·m of each m in
@@ -36,6 +37,7 @@ class ClusterSummary(BlockwiseSummary):
     point: Point
     reach: Array = field(compare=False)
     columns: tuple[int, ...] = ()
+    mask: int = -1
     n_rows: int = 0
     coding: frozenset[Any] = frozenset()
     has_buckets: bool = False
@@ -44,13 +46,13 @@ class ClusterSummary(BlockwiseSummary):
     sums: Any = None
     shares: Any = None
     hessians: Any = None
-    n_settings: ClassVar[int] = 3
+    n_settings: ClassVar[int] = 4
 
     @classmethod
-    def empty(cls, point: Point, reach: Array, columns: tuple[int, ...] = ()) -> ClusterSummary:
+    def empty(cls, point: Point, reach: Array, columns: tuple[int, ...] = (), mask: int = -1) -> ClusterSummary:
         """Of no rows. point: its residual_unit is the unit of weights, residuals and curvatures."""
         of_none = _zeros(point, reach, 0, point.wants_hessian)
-        return cls(point, reach, columns, 0, frozenset(), False, np.zeros(0, np.int64), *of_none)
+        return cls(point, reach, columns, mask, 0, frozenset(), False, np.zeros(0, np.int64), *of_none)
 
     def merge(self, other: ClusterSummary) -> ClusterSummary:
         """Of the rows of both."""
@@ -71,6 +73,7 @@ class ClusterSummary(BlockwiseSummary):
             self.point,
             self.reach,
             self.columns,
+            self.mask,
             self.n_rows + other.n_rows,
             self.coding | other.coding,
             mine.has_buckets,
@@ -94,15 +97,16 @@ class ClusterSummary(BlockwiseSummary):
         for total, own in zip(totals, self.arrays, strict=True):
             if total is not None:
                 np.add.at(total, places, own)
-        return ClusterSummary(self.point, self.reach, self.columns, self.n_rows, self.coding, True, keys, *totals)
+        settings = self.point, self.reach, self.columns, self.mask
+        return ClusterSummary(*settings, self.n_rows, self.coding, True, keys, *totals)
 
     def of_block(self, block: Block) -> ClusterSummary:
         """Of the rows of a block that lie in the face."""
         point, design = self.point, self.point.design
         block = on_face(block, design, point.face)
         if block.n_rows == 0:
-            return ClusterSummary.empty(point, self.reach, self.columns)
-        hashes = hashes_of([block.cluster[k] for k in self.columns] or block.cluster)
+            return ClusterSummary.empty(point, self.reach, self.columns, self.mask)
+        hashes = hashes_of([block.cluster[k] for k in self.columns] or block.cluster) & self.mask
         keys, codes = np.unique(hashes, return_inverse=True)
         has_buckets = len(keys) > _most_keys(point, self.reach)
         if has_buckets:
@@ -135,6 +139,7 @@ class ClusterSummary(BlockwiseSummary):
             point,
             self.reach,
             self.columns,
+            self.mask,
             times_of(block),
             block.coding,
             has_buckets,

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 
@@ -112,6 +112,36 @@ def _weighted(block: Block, kept: Array) -> Block:
     return replace(block, sample_weight=read_only(weight))
 
 
+class HeldOutPaths(Protocol):
+    """Models at each penalty of which every row is held out by some.
+
+    n_units: clusters whose sums are kept; 0 where rows are independent. unit: a weight, by which others are divided so
+    that no square leaves the range of numbers; a power of two, which rounds nothing.
+    """
+
+    @property
+    def unit(self) -> float:
+        """A weight."""
+
+    @property
+    def n_folds(self) -> int:
+        """How many folds there are."""
+
+    @property
+    def n_l2(self) -> int:
+        """How many models each fold has."""
+
+    @property
+    def n_units(self) -> int:
+        """How many clusters' sums are kept."""
+
+    def units(self, block: Block) -> Array:
+        """The number of each row's cluster."""
+
+    def held_out(self, block: Block) -> Iterator[tuple[int, Array, Block, Array]]:
+        """(Fold, numbers of its rows in a block, these rows, their losses, shape (n_rows, n_l2)) of each fold."""
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class FoldPaths:
     """The models of all folds: coefficients of the solver, shape (n_folds, n_l2, width).
@@ -130,6 +160,11 @@ class FoldPaths:
     unit: float = 1.0
 
     @property
+    def n_folds(self) -> int:
+        """How many folds there are."""
+        return self.rule.n_folds
+
+    @property
     def n_l2(self) -> int:
         """How many models each fold has."""
         return int(self.coefficients.shape[1])
@@ -146,19 +181,28 @@ class FoldPaths:
             return hashes & (MOST_UNITS - 1)
         return np.searchsorted(self.clusters, hashes)
 
+    def held_out(self, block: Block) -> Iterator[tuple[int, Array, Block, Array]]:
+        """(Fold, numbers of its test rows, these rows, their losses) of each fold."""
+        tests = self.rule.test[self.rule.cells(block)]
+        plain = replace(block, by=(), cluster=())
+        for fold in np.flatnonzero(tests.any(axis=0)).tolist():
+            rows = np.flatnonzero(tests[:, fold])
+            own = plain.taken(rows)
+            yield fold, rows, own, _losses(own, self, fold)
+
 
 @dataclass(frozen=True, slots=True, repr=False)
 class HeldOutSummary(BlockwiseSummary):
-    """The losses of held-out rows under the models of their folds. Floating: laws hold to rounding.
+    """The losses of held-out rows under models that did not know them. Floating: laws hold to rounding.
 
-    masses: weight of each fold's test rows, shape (n_folds,); losses, n_infinite: their finite losses, summed, and how
-    many are infinite, shape (n_folds, n_l2). Each unit, a row or a cluster, has the vector v of its weight over
+    masses: weight of each fold's held-out rows, shape (n_folds,); losses, n_infinite: their finite losses, summed, and
+    how many are infinite, shape (n_folds, n_l2). Each unit, a row or a cluster, has the vector v of its weight over
     `paths.unit`, and times that the mean of its losses over the path, and each loss less that mean: moments is Σ v vᵀ
     over rows, shape (n_l2 + 2, n_l2 + 2); sums holds v of each cluster, shape (n_units, n_l2 + 2). Differences of
     losses lose no digits so.
     """
 
-    paths: FoldPaths
+    paths: HeldOutPaths
     n_rows: int = 0
     coding: frozenset[Any] = frozenset()
     masses: Any = None
@@ -169,9 +213,9 @@ class HeldOutSummary(BlockwiseSummary):
     n_settings: ClassVar[int] = 1
 
     @classmethod
-    def empty(cls, paths: FoldPaths) -> HeldOutSummary:
+    def empty(cls, paths: HeldOutPaths) -> HeldOutSummary:
         """Of no rows."""
-        n_folds, n_l2 = paths.rule.n_folds, paths.n_l2
+        n_folds, n_l2 = paths.n_folds, paths.n_l2
         zeros = np.zeros(n_folds), np.zeros((n_folds, n_l2)), np.zeros((n_folds, n_l2), np.int64)
         moments = np.zeros((n_l2 + 2, n_l2 + 2))
         return cls(paths, 0, frozenset(), *zeros, moments, np.zeros((paths.n_units, n_l2 + 2)))
@@ -179,13 +223,8 @@ class HeldOutSummary(BlockwiseSummary):
     def of_block(self, block: Block) -> HeldOutSummary:
         """Of the rows of a block."""
         paths, summary = self.paths, HeldOutSummary.empty(self.paths)
-        tests = paths.rule.test[paths.rule.cells(block)]
         vectors = np.zeros((block.n_rows, paths.n_l2 + 2))
-        plain = replace(block, by=(), cluster=())
-        for fold in np.flatnonzero(tests.any(axis=0)).tolist():
-            rows = np.flatnonzero(tests[:, fold])
-            own = plain.taken(rows)
-            costs = _losses(own, paths, fold)
+        for fold, rows, own, costs in paths.held_out(block):
             counts = np.ones(len(rows)) if own.counts is None else own.counts
             weight = weight_of(own)
             is_infinite = np.isinf(costs)

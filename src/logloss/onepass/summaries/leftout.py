@@ -66,20 +66,17 @@ class LeftOutSummary(BlockwiseSummary):
             counts = None if block.counts is None else block.counts[start:stop]
             weights = None if block.sample_weight is None else block.sample_weight[start:stop]
             labels = block.y_true[start:stop]
-            # A row that stands for several is left out once.
-            pull, curve = (residuals, curvatures) if counts is None else (residuals / counts, curvatures / counts)
             if isinstance(inverse, AlongInverse):
                 leverage = inverse.leverages(coded, start, stop)
             else:
                 leverage = leverages(coded, start, stop, piece, inverse)
-            left = 1.0 - curve * leverage
+            pull, own, left, move = without_each(residuals, curvatures, counts, leverage)
             is_alone = left <= ALONE
             n_alone += int(np.count_nonzero(is_alone))
-            moved = logits + pull * leverage / np.where(is_alone, 1.0, left)
-            moved = np.where(is_alone, logits, moved)
+            moved = logits + move
             unused = np.empty((2, stop - start))
             losses.logistic_rows(labels, moved, weights, counts, unused[0], unused[1], after)
-            suspects += _suspects(block, start, curve * leverage, np.abs(pull) / (1.0 if weights is None else weights))
+            suspects += _suspects(block, start, own, np.abs(pull) / (1.0 if weights is None else weights))
         return LeftOutSummary(
             point,
             inverse,
@@ -95,6 +92,22 @@ class LeftOutSummary(BlockwiseSummary):
     def __repr__(self) -> str:
         mean = significant(self.increase) if self.sum_mass else "0"
         return f"LeftOutSummary: n_rows={count(self.n_rows)}  increase={mean} nats"
+
+
+def without_each(
+    residuals: Array, curvatures: Array, counts: Array | None, leverage: Array
+) -> tuple[Array, Array, Array, Array]:
+    """(Residual, share of its own prediction, 1 − that share, move of the log-odds if it is left out) of each row.
+
+    residuals, curvatures: times weight and count; leverage: xᵀH⁻¹x. A row that stands for several is left out once.
+    What alone determines a direction, 1 − share ≤ ALONE, does not move.
+    """
+    pull, curve = (residuals, curvatures) if counts is None else (residuals / counts, curvatures / counts)
+    own = curve * leverage
+    left = 1.0 - own
+    is_alone = left <= ALONE
+    move = np.where(is_alone, 0.0, pull * leverage / np.where(is_alone, 1.0, left))
+    return pull, own, left, move
 
 
 def _suspects(block: Block, start: int, own: Array, missed: Array) -> list[Suspect]:

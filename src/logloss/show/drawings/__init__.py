@@ -39,19 +39,19 @@ def drawable(answer: Answer, names: list[str]) -> list[str]:
     return [name for name in names if not drawing(answer, name).reason]
 
 
-def drawing(answer: Answer, kind: str | None = None) -> Drawing:
+def drawing(answer: Answer, kind: str | tuple[str, str] | None = None) -> Drawing:
     """What a picture of an answer shows: its numbers, and a sentence about them.
 
     Parameters
     ----------
     answer : Measurement, LogisticModel, AdditiveModel, Calibration, Comparison, Difference or Plan
         Whose picture.
-    kind : str, optional
+    kind : str or tuple of two str, optional
         Of a measurement "reliability", "decomposition", "concentration" or, with `by`, "groups"; of a model
         "coefficients", "passes" or, with one or two numeric columns, "boundary"; of an additive model "effects",
-        "passes", or the name of a column; of a calibration "map" or "reduction"; of a comparison "ranking", with
-        `order` "delta", with `by` "groups"; of a difference "waterfall"; of a plan "power". The first one of the answer
-        if left out.
+        "passes", the name of a column, or of a pair: ("age", "hours") or "age × hours"; of a calibration "map" or
+        "reduction"; of a comparison "ranking", with `order` "delta", with `by` "groups"; of a difference "waterfall";
+        of a plan "power". The first one of the answer if left out.
 
     Returns
     -------
@@ -76,7 +76,10 @@ def drawing(answer: Answer, kind: str | None = None) -> Drawing:
     if kind not in known:
         has = listed([printable(each) for each in kinds(answer)], 20)
         name = type(answer).__name__
-        raise DataError(f'{"an" if name.startswith("A") else "a"} {name} has no picture "{kind}". It has: {has}.')
+        asked = kind if isinstance(kind, str) else " × ".join(map(str, kind))
+        raise DataError(
+            f'{"an" if name.startswith("A") else "a"} {name} has no picture "{printable(asked)}". It has: {has}.'
+        )
     return known[kind](answer)
 
 

@@ -11,8 +11,16 @@ import numpy as np
 
 from logloss.answers.small_table import SmallTable
 from logloss.show.drawings.of_model import passes
+from logloss.show.drawings.of_pair import pair
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_additive import by_importance, edf_text, kind_text, p_of, place_texts, share_text
+from logloss.show.words.of_additive import (
+    by_importance,
+    edf_text,
+    kind_text,
+    pairs_by_importance,
+    place_texts,
+    share_text,
+)
 from logloss.text import capital, counted, fixed, interval, p_clause, percent, printable
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.term_effects import LEVELS, POOLED, TermEffect
@@ -40,6 +48,8 @@ def effects(model: AdditiveModel) -> Drawing:
     )
     if len(terms) > len(drawn):
         sentence += f" Shown are {len(drawn)} of {counted(len(terms), 'term')}."
+    if model.pair_terms:
+        sentence += f" The model has {counted(len(model.pair_terms), 'pair')}, too, with pictures of their own."
     return _drawing("effects", title, sentence, drawn, common_scale(drawn), model.positive)
 
 
@@ -61,9 +71,8 @@ def one_term(
     """One term. scale: of the log-odds, its own if left out; clauses: what else is known of it."""
     shown = printable(term.column, 40)
     of = f" of {printable(positive)}" if positive else ""
-    p = p_of(term)
     edf = f"{edf_text(term.effective_degrees_of_freedom)} effective degrees of freedom"
-    known = "; ".join([kind_text(term), edf, *clauses, *([] if math.isnan(p) else [p_clause(p)])])
+    known = "; ".join([kind_text(term), edf, *clauses, *([] if math.isnan(term.p_value) else [p_clause(term.p_value)])])
     sentence = (
         f"Effect of {shown} on the log-odds{of}{_intervals([term])}; dotted: the average training row. "
         f"{capital(known)}.{_reading([term])}"
@@ -187,12 +196,27 @@ def _with_intervals(terms: Sequence[TermEffect], ends: Sequence[tuple[float, flo
 KINDS: dict[str, Callable[[AdditiveModel], Drawing]] = {"effects": effects, "passes": passes}
 
 
-def pictures(model: AdditiveModel) -> dict[str, Callable[[AdditiveModel], Drawing]]:
-    """The pictures of a model by name; those of its columns among them, but for a column with the name of a picture."""
-    return {column: partial(effect, column=column) for column in model.shapes} | KINDS
+def pictures(model: AdditiveModel) -> dict[str | tuple[str, str], Callable[[AdditiveModel], Drawing]]:
+    """The pictures of a model by name; those of its columns among them, but for a column with the name of a picture.
+
+    A pair is known by its name, and by its columns in either order.
+    """
+    found: dict[str | tuple[str, str], Callable[[AdditiveModel], Drawing]] = {}
+    for term in model.pair_terms:
+        found |= dict.fromkeys((term.name, term.columns, term.columns[::-1]), partial(pair, columns=term.columns))
+    return found | {column: partial(effect, column=column) for column in model.shapes} | KINDS
 
 
 def kinds(model: AdditiveModel) -> list[str]:
     """The names of the pictures; the first one is drawn if none is named."""
-    own = [term.column for term in by_importance(model) if term.column not in KINDS]
-    return ["effects", *own, "passes"]
+    return ["effects", *kinds_of_terms(model), *kinds_of_pairs(model), "passes"]
+
+
+def kinds_of_terms(model: AdditiveModel) -> list[str]:
+    """Those of terms, most important first."""
+    return [term.column for term in by_importance(model) if term.column not in KINDS]
+
+
+def kinds_of_pairs(model: AdditiveModel) -> list[str]:
+    """Those of pairs, most important first."""
+    return [term.name for term in pairs_by_importance(model) if term.name not in model.shapes]

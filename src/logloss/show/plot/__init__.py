@@ -17,6 +17,7 @@ from logloss.answers.answer import Answer
 from logloss.errors import DataError
 from logloss.show.drawings import drawable, drawing, kinds
 from logloss.show.drawings.of_additive import one_term
+from logloss.show.drawings.of_pair import one_pair
 from logloss.show.drawings.picture import Drawing
 from logloss.show.plot import (
     of_additive,
@@ -29,6 +30,7 @@ from logloss.show.plot import (
 )
 from logloss.show.plot.inline_svg import inline_svg as inline_svg
 from logloss.show.plot.style import FIGURE, WIDTH_MM, plain_text, settings, size
+from logloss.training.pair_effects import PairEffect
 from logloss.training.term_effects import TermEffect
 
 ROOMS: dict[str, ModuleType] = {
@@ -43,7 +45,7 @@ ROOMS: dict[str, ModuleType] = {
 FORMATS = ("pdf", "svg", "png")
 
 
-def plot(answer: Answer, kind: str | None = None, ax: Axes | None = None) -> Axes:
+def plot(answer: Answer, kind: str | tuple[str, str] | None = None, ax: Axes | None = None) -> Axes:
     """Draw a picture of an answer and return its axes: those given, or those of a new figure of pyplot.
 
     A figure of its own looks as `style.SETTINGS` say; axes that are given keep the settings of the session.
@@ -54,6 +56,11 @@ def plot(answer: Answer, kind: str | None = None, ax: Axes | None = None) -> Axe
 def plot_term(term: TermEffect, ax: Axes | None = None) -> Axes:
     """The same for the effect of one term, on a scale of its own."""
     return _plotted(of_additive, one_term(term), ax)
+
+
+def plot_pair(pair: PairEffect, ax: Axes | None = None) -> Axes:
+    """The same for the effect of one pair."""
+    return _plotted(of_additive, _drawable(one_pair(pair)), ax)
 
 
 def _plotted(room: ModuleType, shown: Drawing, ax: Axes | None) -> Axes:
@@ -69,7 +76,7 @@ def _plotted(room: ModuleType, shown: Drawing, ax: Axes | None) -> Axes:
     return _drawn(room, shown, pyplot.figure(figsize=_size(room, shown), **FIGURE))
 
 
-def figure_of(answer: Answer, kind: str | None = None) -> Figure:
+def figure_of(answer: Answer, kind: str | tuple[str, str] | None = None) -> Figure:
     """A picture as a figure that pyplot does not know."""
     shown = _shown(answer, kind)
     room = ROOMS[answer.kind]
@@ -78,12 +85,16 @@ def figure_of(answer: Answer, kind: str | None = None) -> Figure:
     return figure
 
 
-def _shown(answer: Answer, kind: str | None) -> Drawing:
+def _shown(answer: Answer, kind: str | tuple[str, str] | None) -> Drawing:
     """What is drawn; an error where there is nothing to draw."""
     shown = drawing(answer, kind)
+    others = drawable(answer, [name for name in kinds(answer) if name != shown.kind]) if shown.reason else []
+    return _drawable(shown, f" Available: {', '.join(others)}." if others else "")
+
+
+def _drawable(shown: Drawing, hint: str = "") -> Drawing:
+    """The same; an error where there is nothing to draw."""
     if shown.reason:
-        others = drawable(answer, [name for name in kinds(answer) if name != shown.kind])
-        hint = f" Available: {', '.join(others)}." if others else ""
         raise DataError(f'the picture "{shown.kind}" cannot be drawn: {shown.reason}.{hint}')
     return shown
 
@@ -102,7 +113,7 @@ def _drawn(room: ModuleType, shown: Drawing, figure: Figure) -> Axes:
     return ax
 
 
-def save(answer: Answer, path: str | os.PathLike[str], kind: str | None = None) -> None:
+def save(answer: Answer, path: str | os.PathLike[str], kind: str | tuple[str, str] | None = None) -> None:
     """Write a picture to a .pdf, .svg or .png file, on white; whole or not at all."""
     form = check_format(path)
     figure = figure_of(answer, kind)

@@ -17,6 +17,7 @@ from logloss.show.plot.style import INK, VARIABLES, settings
 SVG, XLINK = "http://www.w3.org/2000/svg", "http://www.w3.org/1999/xlink"
 # Attributes that name an element, or refer to one.
 NAMING = ("id", "href", f"{{{XLINK}}}href", "clip-path")
+PATTERN = re.compile(r"url\(#[\w-]+\)")
 # Letters of a path that is no marker.
 LONG_PATH = 1_000
 NUMBER = re.compile(r"-?\d+\.\d+(?:e-?\d+)?")
@@ -56,11 +57,15 @@ def _plain(root: ElementTree.Element, own: str) -> str:
             if child.tag in (f"{{{SVG}}}metadata", f"{{{SVG}}}style"):
                 parent.remove(child)
     references = [element.attrib[key] for element in root.iter() for key in NAMING[1:] if key in element.attrib]
+    # Hatching is a pattern that areas are filled with.
+    references += [hatching for element in root.iter() for hatching in PATTERN.findall(element.attrib.get("style", ""))]
     referred = {name for value in references for name in re.findall(r"#([\w-]+)", value)}
     for element in root.iter():
         _simplify(element, referred)
         for key in set(NAMING) & set(element.attrib):
             element.attrib[key] = re.sub(r"^(url\(#|#|)", rf"\g<1>{own}", element.attrib[key])
+        if PATTERN.match(element.attrib.get("fill", "")):
+            element.attrib["fill"] = element.attrib["fill"].replace("url(#", f"url(#{own}")
     _drop_unseen(root)
     root.attrib = {
         "viewBox": root.attrib["viewBox"],

@@ -14,18 +14,30 @@ from logloss.data.rows import Array
 from logloss.errors import DataError
 from logloss.show.drawings.of_additive import CURVE, POINTS
 from logloss.show.drawings.picture import Drawing
+from logloss.show.plot import of_pair
 from logloss.show.plot.of_model import passes
-from logloss.show.plot.style import BAND, BLUE, SMALLEST, WIDTH_MM, muted, reference_line
-from logloss.text import MINUS, count, cut
+from logloss.show.plot.style import (
+    BAND,
+    BLUE,
+    LEVEL_LETTERS,
+    LEVELS_MM,
+    LONG_NUMBER,
+    NAME_LETTERS,
+    NUMBERS_MM,
+    SMALLEST,
+    WIDTH_MM,
+    muted,
+    number_text,
+    reference_line,
+)
+from logloss.text import count, cut
 
 # Panels beside each other, and the width of so many: two columns of most journals.
 ACROSS, WIDE_MM = 3, 183
-# Of a panel, in mm: its axes with the name above; names of numbers below; names of levels, which stand upright.
-PANEL_MM, NUMBERS_MM, LEVELS_MM = 36.0, 5.0, 19.0
-# Letters of the name of a level, of a column above its panel, and of one below its picture.
-LEVEL_LETTERS, TITLE_LETTERS, NAME_LETTERS = 14, 30, 44
-# Letters of a number that is wide.
-LONG_NUMBER = 7
+# The axes of a panel with the name above, in mm.
+PANEL_MM = 36.0
+# Letters of the name of a column above its panel.
+TITLE_LETTERS = 30
 # How far beyond a curve a missing value stands, in lengths of the axis.
 ASIDE = 0.1
 # The highest tick of a rug, in heights of the axes, and the lowest one in heights of that.
@@ -92,9 +104,9 @@ def _curve(ax: Axes, drawing: Drawing, panel: dict[str, Any], rows: list[dict[st
             _triangles(ax, x[crossing] + shares * (x[crossing + 1] - x[crossing]), end, mark)
     _rug(ax, drawing, x, np.array([row["share_of_rows"] for row in numbers], float))
     # Names of large numbers are wide.
-    n_ticks = n_ticks if len(_number(x[-1])) < LONG_NUMBER else min(n_ticks, 3)
+    n_ticks = n_ticks if len(number_text(x[-1])) < LONG_NUMBER else min(n_ticks, 3)
     ticks = [x[0]] if is_point else [t for t in MaxNLocator(n_ticks).tick_values(x[0], x[-1]) if x[0] <= t <= x[-1]]
-    names = [_number(tick) for tick in ticks]
+    names = [number_text(tick) for tick in ticks]
     right = float(x[-1])
     for row in rows:
         if row["is_missing"]:
@@ -160,21 +172,16 @@ def _marks(ax: Axes, x: Any, effect: Any, low: Any, high: Any, *, is_hollow: boo
     ax.plot(x, effect, "D" if is_hollow else "o", color=BLUE, markerfacecolor=face, markersize=4, zorder=4)
 
 
-def _number(value: float) -> str:
-    """A number below an axis."""
-    value = round(value, 12)
-    whole = math.isfinite(value) and float(value).is_integer() and abs(value) < 1e7
-    return count(int(value)) if whole else f"{value:.4g}".replace("-", MINUS)
-
-
 PANELS = {CURVE: _curve, POINTS: _points}
-DRAWN = {"effects": effects, "effect": effect, "passes": passes}
+DRAWN = {"effects": effects, "effect": effect, "pair": of_pair.pair, "passes": passes}
 
 
 def height_mm(drawing: Drawing) -> float:
     """How tall a picture is."""
     if drawing.kind == "passes":
         return 66.0
+    if drawing.kind == "pair":
+        return of_pair.height_mm(drawing)
     ways = drawing.table("panels")["way"]
     if drawing.kind == "effect":
         return 62.0 + (LEVELS_MM if POINTS in ways else NUMBERS_MM)

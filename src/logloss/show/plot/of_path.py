@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from logloss.show.drawings.picture import Drawing
 from logloss.show.plot.style import BLUE, ORANGE, legend_below, reference_line
 
-CHOSEN, LOSS = "chosen", "log loss of held-out rows"
+CHOSEN = "chosen"
 # Powers of ten that are named on the axis of l2.
 MOST_TICKS = 6
 
@@ -21,7 +21,7 @@ def path(ax: Axes, drawing: Drawing) -> None:
     l2 = np.array(rows["l2"])
     ax.set_xscale("log")
     ax.fill_between(l2, rows["low"], rows["high"], color=BLUE, alpha=0.18, linewidth=0, label="95% interval")
-    ax.plot(l2, rows["log_loss"], "o-", color=BLUE, markersize=3, linewidth=1.4, label=LOSS)
+    ax.plot(l2, rows["log_loss"], "o-", color=BLUE, markersize=3, linewidth=1.4, label=figures["loss"])
     if figures["chosen_l2"] > 0:
         reference_line(ax, x=figures["chosen_l2"])
         at = figures["chosen_l2"], figures["chosen_log_loss"]
@@ -38,4 +38,4 @@ def path(ax: Axes, drawing: Drawing) -> None:
     ax.set_xticks([], minor=True)
     ax.set_xlabel("l2, strength of the penalty")
     ax.set_ylabel("nats per row")
-    legend_below(ax, [LOSS, CHOSEN])
+    legend_below(ax, [figures["loss"], CHOSEN])

@@ -12,7 +12,7 @@ from matplotlib.axes import Axes
 from matplotlib.transforms import ScaledTranslation
 
 from logloss.data.rows import Array
-from logloss.text import cut
+from logloss.text import MINUS, count, cut
 
 MM = 1 / 25.4
 # One column of most journals.
@@ -26,6 +26,12 @@ VARIABLES = {"muted": MUTED, "line": LINE, "blue": BLUE, "orange": ORANGE, "band
 SMALL, SMALLEST, NORMAL = "small", 7.0, 8.0
 # Letters of a name beside an axis.
 LETTERS = 30
+# Letters of the name of a level, and of a column beside its axis, in pictures of effects; the room for names of numbers
+# below an axis, and for those of levels, which stand upright, in mm.
+LEVEL_LETTERS, NAME_LETTERS = 14, 44
+NUMBERS_MM, LEVELS_MM = 5.0, 19.0
+# Letters of a number that is wide.
+LONG_NUMBER = 7
 # Letters of two names in a legend, with their marks.
 LETTERS_OF_TWO = 44
 DOTTED: Any = {"linewidth": 0.8, "linestyle": (0, (1, 2)), "zorder": 1}
@@ -129,6 +135,13 @@ def from_zero(ax: Axes, label: str) -> None:
     ax.margins(x=0.06)
     ax.locator_params(axis="x", nbins=5)
     ax.set_xlabel(label, parse_math=False)
+
+
+def number_text(value: float) -> str:
+    """A number below an axis."""
+    value = round(value, 12)
+    whole = math.isfinite(value) and float(value).is_integer() and abs(value) < 1e7
+    return count(int(value)) if whole else f"{value:.4g}".replace("-", MINUS)
 
 
 def letters_across(ax: Axes) -> int:

@@ -5,28 +5,33 @@ from __future__ import annotations
 import math
 
 from logloss.show import page
-from logloss.show.drawings.of_additive import kinds
+from logloss.show.drawings.of_additive import kinds_of_pairs, kinds_of_terms
 from logloss.show.report.of_model import fit_table, infinite_sentence, loss_sentence
 from logloss.show.words.of_additive import (
     ON_PAGES,
-    by_importance,
     head_of,
+    largest_places,
     left_out,
+    name_of,
+    pair_text,
+    parts_by_importance,
     remarks_of,
+    share_of,
     share_text,
     term_rows,
     term_text,
 )
 from logloss.text import counted, fixed, listed, printable, significant
 from logloss.training.additive_model import AdditiveModel
+from logloss.training.pair_effects import PairEffect
 from logloss.training.term_effects import TermEffect
 
-# Terms that are named as the most important ones, and terms with a picture: about 0.4 MB.
-N_NAMED, N_PICTURES = 3, 24
+# Terms that are named as the most important ones, terms with a picture, and pairs with one: about 0.4 MB.
+N_NAMED, N_PICTURES, N_PAIRS = 3, 24, 12
 
 
 def main_table(model: AdditiveModel) -> tuple[list[list[str]], str]:
-    """The terms, more of them than in text."""
+    """Terms and pairs, more of them than in text."""
     return term_rows(model, ON_PAGES)
 
 
@@ -51,13 +56,24 @@ def headline(model: AdditiveModel) -> tuple[str, str]:
 
 def sentences(model: AdditiveModel) -> list[str]:
     """The answer: its log loss beside the baseline; which terms carry the skill; how near it is to the optimum."""
-    shares = [(term.column, model.share_of_skill(term.column)) for term in by_importance(model)[:N_NAMED]]
-    named = [f"{printable(column)} ({share_text(share)})" for column, share in shares if not math.isnan(share)]
+    shares = [(name_of(part), share_of(model, part)) for part in parts_by_importance(model)[:N_NAMED]]
+    named = [f"{printable(name)} ({share_text(share)})" for name, share in shares if not math.isnan(share)]
     important = []
     if named:
-        clause = f"Most important terms, by the share of the skill that is lost without them: {listed(named)}."
-        important = [clause]
+        of = "terms and pairs" if model.pair_terms else "terms"
+        important = [f"Most important {of}, by the share of the skill that is lost without them: {listed(named)}."]
+        important += _together(model)
     return [loss_sentence(model), *important, " ".join([_fit(model), *infinite_sentence(model)])]
+
+
+def _together(model: AdditiveModel) -> list[str]:
+    """What the most important pairs carry, where none of them is among the parts that are named."""
+    parts = parts_by_importance(model)
+    if any(isinstance(part, PairEffect) for part in parts[:N_NAMED]):
+        return []
+    pairs = [part for part in parts if isinstance(part, PairEffect)][:N_NAMED]
+    named = [f"{printable(pair.name)} ({share_text(share_of(model, pair))})" for pair in pairs]
+    return [f"Most important of the {counted(len(model.pair_terms), 'pair')}: {listed(named)}."] if named else []
 
 
 def _fit(model: AdditiveModel) -> str:
@@ -73,22 +89,24 @@ def _fit(model: AdditiveModel) -> str:
 
 
 def pictures(model: AdditiveModel) -> list[str]:
-    """The pictures of the page: one of each of the most important terms, then that of the passes."""
-    _, *terms, passes = kinds(model)
-    return [*terms[:N_PICTURES], passes]
+    """The pictures of the page: one of each of the most important terms and pairs, then that of the passes."""
+    return [*kinds_of_terms(model)[:N_PICTURES], *kinds_of_pairs(model)[:N_PAIRS], "passes"]
 
 
 def sections(model: AdditiveModel) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    is_long = len(model.terms) > N_PICTURES
-    lines = [f"Pictures are of the {N_PICTURES} most important terms."] if is_long else []
+    drawn = [f"{N_PICTURES} most important terms"] if len(model.terms) > N_PICTURES else []
+    drawn += [f"{N_PAIRS} most important pairs"] if len(model.pair_terms) > N_PAIRS else []
+    lines = [f"Pictures are of the {' and the '.join(drawn)}."] if drawn else []
     shown = page.table(*main_table(model), label="Terms")
     penalties = [["", "log loss without it (nats)", "precisions"]]
-    for term in by_importance(model)[:ON_PAGES]:
-        own = ", ".join(significant(value) for value in term.precisions if value) or "no penalty"
-        penalties.append([printable(term.column), fixed(term.loss_without, 4), own])
+    for part in parts_by_importance(model)[:ON_PAGES]:
+        precisions = (part.precision,) if isinstance(part, PairEffect) else part.precisions
+        own = ", ".join(significant(value) for value in precisions if value) or "no penalty"
+        penalties.append([printable(name_of(part)), fixed(part.loss_without, 4), own])
     below = page.paragraphs([*lines, *left_out(model, ON_PAGES)])
-    return [("Terms", f"{shown}\n{below}"), ("Penalties", page.table(penalties, "lrr", label="Penalties"))]
+    heading = "Terms and pairs" if model.pair_terms else "Terms"
+    return [(heading, f"{shown}\n{below}"), ("Penalties", page.table(penalties, "lrr", label="Penalties"))]
 
 
 def short_html(model: AdditiveModel) -> str:
@@ -100,6 +118,12 @@ def short_html(model: AdditiveModel) -> str:
 def term_html(term: TermEffect) -> str:
     """One term for notebooks: its head, and the first of its places."""
     return page.short_paragraphs(term_text(term).split("\n")[:1]) + term.table._repr_html_()
+
+
+def pair_html(pair: PairEffect) -> str:
+    """One pair for notebooks: its head, and the places with the largest effects."""
+    head, *below = [line for line in pair_text(pair).split("\n") if line]
+    return page.short_paragraphs([head, *below[:1]]) + (largest_places(pair)._repr_html_() if below else "")
 
 
 def remarks(model: AdditiveModel) -> str:

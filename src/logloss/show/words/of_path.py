@@ -17,19 +17,30 @@ def l2_text(value: float) -> str:
 
 def choice_of(path: PenaltyPath) -> str:
     """Which value was chosen, from how many, by what."""
+    loss = loss_of(path)
     how = {
-        BEST: "by the log loss of held-out rows",
-        ONE_STANDARD_ERROR: "as the largest within one standard error of the least log loss of held-out rows",
+        BEST: f"by the {loss}",
+        ONE_STANDARD_ERROR: f"as the largest within one standard error of the least {loss}",
         BY_SCORE: "by a score of held-out rows",
     }[path.selection]
-    folds = f"{counted(path.n_folds, 'fold')} {path.folds}"
+    folds = f"{path.folds} left out" if path.is_leave_one_out else f"{counted(path.n_folds, 'fold')} {path.folds}"
     return f"l2 = {l2_text(path.l2)}, chosen from {counted(len(path.points), 'value')} {how} ({folds})"
+
+
+def loss_of(path: PenaltyPath) -> str:
+    """What the path shows of each value."""
+    return "leave-one-out log loss" if path.is_leave_one_out else "log loss of held-out rows"
+
+
+def _short_loss(path: PenaltyPath) -> str:
+    """The same in few words."""
+    return "leave-one-out log loss" if path.is_leave_one_out else "held-out log loss"
 
 
 def sentences_of(path: PenaltyPath) -> list[str]:
     """The least loss, the largest l2 within one standard error, and cautions."""
     best, strong = path.best, path.within_one_standard_error
-    clauses = [f"the least held-out log loss is {_with_interval(best)} at l2 = {l2_text(best.l2)}"]
+    clauses = [f"the least {_short_loss(path)} is {_with_interval(best)} at l2 = {l2_text(best.l2)}"]
     if strong is best:
         clauses.append("no larger l2 is within one standard error")
     else:
@@ -44,9 +55,12 @@ def sentences_of(path: PenaltyPath) -> list[str]:
         found.append(f"the least loss is at the end of the path: {beyond} values may have a smaller loss")
     n_infinite = sum(point.n_infinite > 0 for point in path.points)
     if n_infinite:
-        found.append(
-            f"the held-out log loss is infinite at {counted(n_infinite, 'value')}: the classes of a fold are separated"
-        )
+        why = "the classes of a fold are separated"
+        if path.is_leave_one_out:
+            why = f"one {path.sampling_unit} alone determines a coefficient"
+        found.append(f"the {_short_loss(path)} is infinite at {counted(n_infinite, 'value')}: {why}")
+    if path.why_not_zero:
+        found.append(f"l2 = 0 was not compared: {path.why_not_zero}")
     if path.n_one_class:
         found.append(
             f"{counted(path.n_one_class, 'fold')} had training rows of one class only, and predicts their base rate"
@@ -64,15 +78,16 @@ def remarks_of_path(path: PenaltyPath) -> list[str]:
     """The lines of a model's text."""
     lines = [f"penalty    {choice_of(path)}", *(f"path       {sentence}" for sentence in sentences_of(path))]
     together = sum(point.n_passes for point in path.points)
+    of_folds = "" if path.is_leave_one_out else " of folds"
     return [
         *lines,
-        f"walks      {counted(path.n_walks, 'walk')} over the rows for {counted(together, 'pass', 'passes')} of folds",
+        f"walks      {counted(path.n_walks, 'walk')} over the rows for {counted(together, 'pass', 'passes')}{of_folds}",
     ]
 
 
 def path_rows(path: PenaltyPath, most: int | None = None) -> tuple[list[list[str]], str]:
     """The path as a table, the chosen row marked; how its columns align. most: rows of longer ones, approximately."""
-    head = ["l2", "held-out log loss", "95% CI", "Δ to least", "95% CI", "effective df", ""]
+    head = ["l2", _short_loss(path), "95% CI", "Δ to least", "95% CI", "effective df", ""]
     rows = [_row(path, point) for point in shown_points(path, most)]
     return [head, *rows], "rrlrlrl"
 
