@@ -66,7 +66,7 @@ def test_the_marginal_likelihood_is_that_of_a_normal_distribution(has_levels, un
 @pytest.mark.parametrize("has_levels", [False, True])
 def test_derivatives_are_those_of_differences(has_levels, unit):
     loss, logs, step = quadratic(has_levels=has_levels, unit=unit), np.array([0.4, -1.1]), 1e-4
-    slope, curvature, freedom = Posterior(loss, np.exp(logs)).slopes
+    slope, curvature, freedom, _ = Posterior(loss, np.exp(logs)).slopes
     moves = step * np.eye(2)
 
     def at(move):

@@ -24,7 +24,7 @@ SIGNS = {INCREASING: 1, DECREASING: -1}
 # Up to so many distinct values, each is a knot.
 MOST_DISTINCT = 128
 # But no more than a knot for so many rows, nor fewer than this.
-ROWS_OF_KNOT, FEW_KNOTS = 8, 16
+ROWS_OF_KNOT, FEW_KNOTS = 16, 16
 # Of others: the half at quantiles of the rows, the half at quantiles of the distinct values.
 MOST_KNOTS = 64
 
@@ -133,6 +133,7 @@ class ShapeChoice:
     pairs: str | tuple[tuple[str, str], ...] | None = None
     is_nameless: bool = False
     constraints: Mapping[str, str] = field(default_factory=dict)
+    has_counts: bool = False
 
     def kind_of(self, name: str) -> str | None:
         """The kind of a column of numbers."""
@@ -180,14 +181,16 @@ def knots_of(
     most: int = MOST_KNOTS,
     *,
     most_distinct: int = MOST_DISTINCT,
+    n_rows: float = math.inf,
 ) -> Array:
-    """Knots of a column of which some rows were drawn, ascending; low, high: of all rows.
+    """Knots of a column of which some rows were drawn, ascending; low, high, n_rows: of all rows.
 
     Where so few values occur, each of them; else quantiles of the rows, and quantiles of the distinct values: the first
     alone would leave none to the tail of a column that is mostly 0. Few rows have few knots.
     """
-    allowed = max(len(values) // ROWS_OF_KNOT, FEW_KNOTS)
-    most, most_distinct = min(most, allowed), min(most_distinct, allowed)
+    if n_rows < ROWS_OF_KNOT * most_distinct:
+        allowed = max(round(n_rows) // ROWS_OF_KNOT, FEW_KNOTS)
+        most, most_distinct = min(most, allowed), min(most_distinct, allowed)
     distinct, places = np.unique(values, return_inverse=True)
     if len(distinct) > most_distinct:
         levels = (np.arange(most // 2) + 0.5) / (most // 2)

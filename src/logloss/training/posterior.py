@@ -52,11 +52,11 @@ USUAL, N_USUAL = 1.0, 3.0
 @dataclass(frozen=True, slots=True)
 class Part:
     """Coefficients with one precision: the column they belong to, and their places among all. size: the standard
-    deviation of their effect over the rows, where those of the coefficients are 1."""
+    deviation of their effect over the rows, where those of the coefficients are 1; 0 of levels, which have no prior."""
 
     column: str
     places: Array
-    size: float = 1.0
+    size: float = 0.0
     is_line: bool = False
 
 
