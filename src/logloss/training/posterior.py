@@ -38,15 +38,13 @@ if TYPE_CHECKING:
 
 # At this precision, per row of unit weight, a part of a term is out of the model.
 MOST = 1e7
-
-
 # A part of fewer degrees of freedom whose precision still grows is taken out of the model. So is a line that is less
 # likely than its absence by so many nats, and it comes back where it gains as many.
 LITTLE, EVIDENCE = 0.1, 2.0
 # Before the labels are seen, the effect of a part has a standard deviation over the rows, in log-odds, that is drawn
 # from a half-normal distribution of this scale. Those of straight lines are also near each other: their logarithms have
-# variance 1 around a mean, as if so many lines more had a standard deviation of 1.
-USUAL, N_USUAL = 1.0, 3.0
+# variance SPREAD around a mean, as if so many lines more had a standard deviation of 1.
+USUAL, N_USUAL, SPREAD = 1.0, 3.0, 0.5
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,8 +129,9 @@ class Posterior:
         logs, n_lines = 0.5 * np.log(np.where(self.is_line, squares, 1.0)), line.sum() + N_USUAL
         mean = float(logs.sum()) / n_lines
         unusual, half = line * (logs - mean), 0.5 * squares / USUAL**2
-        density = -float(half.sum()) - 0.5 * (float(unusual @ unusual) + N_USUAL * mean**2)
-        return density, half + 0.5 * unusual, 0.25 * (np.outer(line, line) / n_lines - np.diag(line)) - np.diag(half)
+        density = -float(half.sum()) - 0.5 * (float(unusual @ unusual) + N_USUAL * mean**2) / SPREAD
+        bend = 0.25 * (np.outer(line, line) / n_lines - np.diag(line)) / SPREAD - np.diag(half)
+        return density, half + 0.5 * unusual / SPREAD, bend
 
     @cached_property
     def log_likelihood(self) -> float:
