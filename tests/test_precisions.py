@@ -159,8 +159,12 @@ def test_the_prior_of_lines_is_normal_around_the_likeliest_mean_and_that_of_all_
         logs = [*np.log(deviations[:2]), *[0.0] * int(N_USUAL)]
         return -scipy.stats.norm.logpdf(logs, mean, SPREAD**0.5).sum()
 
-    of_lines = -scipy.optimize.minimize_scalar(less).fun - scipy.stats.norm.logpdf(0.0, 0.0, SPREAD**0.5) * (2 + N_USUAL)
-    of_all = scipy.stats.halfnorm.logpdf(deviations, scale=USUAL).sum() - 3 * scipy.stats.halfnorm.logpdf(0.0, scale=USUAL)
+    of_lines = -scipy.optimize.minimize_scalar(less).fun - scipy.stats.norm.logpdf(0.0, 0.0, SPREAD**0.5) * (
+        2 + N_USUAL
+    )
+    of_all = scipy.stats.halfnorm.logpdf(deviations, scale=USUAL).sum() - 3 * scipy.stats.halfnorm.logpdf(
+        0.0, scale=USUAL
+    )
     # The search for the mean ends within the root of rounding, where its value is right to rounding.
     assert best.prior[0] == pytest.approx(of_lines + of_all, abs=1e-12)
 
