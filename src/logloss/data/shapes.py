@@ -219,8 +219,8 @@ def shape_of(column: str, kind: str, knots: Array, weights: Array, *, lacks: boo
 
 
 def _straight(knots: Array) -> list[Array]:
-    """A straight line."""
-    return [knots[:, None]] if len(knots) > 1 else []
+    """A straight line, by 1 from the first knot to the last."""
+    return [((knots - knots[0]) / (knots[-1] - knots[0]))[:, None]] if len(knots) > 1 else []
 
 
 def _bent(knots: Array, *, is_cyclic: bool) -> list[Array]:
