@@ -6,12 +6,13 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+import scipy.optimize
 import scipy.stats
 
 import logloss
 from logloss.onepass.summaries.hessian import Hessian
 from logloss.training.evaluation import PassHistory
-from logloss.training.posterior import MOST, Part, Posterior, QuadraticLoss
+from logloss.training.posterior import MOST, N_USUAL, SPREAD, USUAL, Part, Posterior, QuadraticLoss
 from logloss.training.precisions import parts_of, with_precisions
 from logloss.training.problem import Problem
 
@@ -66,7 +67,7 @@ def test_the_marginal_likelihood_is_that_of_a_normal_distribution(has_levels, un
 @pytest.mark.parametrize("has_levels", [False, True])
 def test_derivatives_are_those_of_differences(has_levels, unit):
     loss, logs, step = quadratic(has_levels=has_levels, unit=unit), np.array([0.4, -1.1]), 1e-4
-    slope, curvature, freedom = Posterior(loss, np.exp(logs)).slopes
+    slope, curvature, freedom, _ = Posterior(loss, np.exp(logs)).slopes
     moves = step * np.eye(2)
 
     def at(move):
@@ -137,3 +138,57 @@ def test_it_ends_at_the_maximum_of_the_marginal_likelihood(monkeypatch):
             moved[j] *= factor
             assert Posterior(loss, moved).log_likelihood < best.log_likelihood
     assert (best.gains_of_others[1] < 1e-3).all()
+
+
+# Two lines, a curve and levels, which have no prior.
+WITH_PRIOR = (
+    Part("x", np.array([1]), 0.7, True),
+    Part("z", np.array([2]), 1.9, True),
+    Part("z", np.array([3, 4]), 0.4),
+    Part("u", np.array([5, 6])),
+)
+
+
+def test_the_prior_of_lines_is_normal_around_the_likeliest_mean_and_that_of_all_shapes_half_normal():
+    precisions = np.array([3.0, 0.2, 5.0, 1e-3])
+    best = Posterior(replace(quadratic(has_levels=False), parts=WITH_PRIOR), precisions)
+    deviations = np.array([0.7, 1.9, 0.4]) / np.sqrt(precisions[:3])
+
+    def less(mean):
+        # N_USUAL lines more have a log standard deviation of 0.
+        logs = [*np.log(deviations[:2]), *[0.0] * int(N_USUAL)]
+        return -scipy.stats.norm.logpdf(logs, mean, SPREAD**0.5).sum()
+
+    of_lines = -scipy.optimize.minimize_scalar(less).fun - scipy.stats.norm.logpdf(0.0, 0.0, SPREAD**0.5) * (
+        2 + N_USUAL
+    )
+    of_all = scipy.stats.halfnorm.logpdf(deviations, scale=USUAL).sum() - 3 * scipy.stats.halfnorm.logpdf(
+        0.0, scale=USUAL
+    )
+    # The search for the mean ends within the root of rounding, where its value is right to rounding.
+    assert best.prior[0] == pytest.approx(of_lines + of_all, abs=1e-12)
+
+
+def test_derivatives_with_a_prior_are_those_of_differences():
+    loss = replace(quadratic(has_levels=False, unit=7.0), parts=WITH_PRIOR)
+    logs, step = np.array([0.4, -1.1, 0.3, -0.2]), 1e-4
+    slope, curvature, _, _ = Posterior(loss, np.exp(logs)).slopes
+    moves = step * np.eye(4)
+    ends = [[Posterior(loss, np.exp(logs + sign * move)) for sign in (1, -1)] for move in moves]
+    assert slope == pytest.approx([(a.log_likelihood - b.log_likelihood) / (2 * step) for a, b in ends], abs=1e-7)
+    differences = [(a.slopes[0] - b.slopes[0]) / (2 * step) for a, b in ends]
+    assert curvature == pytest.approx(np.array(differences), abs=1e-7)
+
+
+def test_a_line_leaves_where_it_is_less_likely_than_its_absence(monkeypatch):
+    """By the difference of the likelihoods with it and without it, which have no prior here."""
+    seen = set()
+    for seed in range(20):
+        loss, precisions = replace(quadratic(has_levels=False, seed=seed), parts=WITH_PRIOR), np.array([0.02, 1, 1, 1])
+        plain = replace(loss, parts=[replace(part, size=0.0, is_line=False) for part in WITH_PRIOR])
+        with_it, without = (Posterior(plain, np.array([own, 1, 1, 1])).log_likelihood for own in (0.02, np.inf))
+        for nats in (-1e-8, 1e-8):
+            monkeypatch.setattr("logloss.training.posterior.EVIDENCE", without - with_it + nats)
+            assert Posterior(loss, precisions).slopes[3][0] == (nats < 0)
+        seen.add(without > with_it)
+    assert seen == {True, False}

@@ -12,7 +12,17 @@ from mpmath import mp
 from sklearn.linear_model import LogisticRegression as Peer
 
 import logloss
-from logloss.data.shapes import CYCLIC, LINEAR, MOST_KNOTS, SMOOTH, knots_of, shape_of, weights_at
+from logloss.data.shapes import (
+    CYCLIC,
+    FEW_KNOTS,
+    LINEAR,
+    MOST_KNOTS,
+    ROWS_OF_KNOT,
+    SMOOTH,
+    knots_of,
+    shape_of,
+    weights_at,
+)
 from logloss.training.certificate import reach_of
 
 ONES = np.ones
@@ -41,6 +51,26 @@ def test_a_weight_is_that_many_rows_to_the_knots():
     low, high = values.min(), values.max()
     own = knots_of(values, counts.astype(float), low, high)
     assert own.tolist() == knots_of(repeated, ONES(len(repeated)), low, high).tolist()
+
+
+def test_few_rows_have_few_knots():
+    values = np.arange(100.0)
+    assert len(knots_of(values, ONES(100), 0.0, 99.0)) == 100
+    assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=100.0)) <= FEW_KNOTS + 2
+    assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=99.0 * ROWS_OF_KNOT)) <= MOST_KNOTS + 2
+    assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=100.0 * ROWS_OF_KNOT)) == 100
+    assert knots_of(values[:9], ONES(9), 0.0, 8.0, n_rows=9.0).tolist() == values[:9].tolist()
+
+
+def test_the_size_of_a_part_is_the_deviation_of_its_effect_over_the_rows():
+    """Of 100,000 draws of the coefficients: five standard errors of their mean square are 2% of it at most."""
+    knots, weights = np.array([0.0, 1.0, 3.0, 4.0, 9.0]), np.array([1.0, 5.0, 2.0, 2.0, 7.0, 3.0])
+    shape = shape_of("x", SMOOTH, knots, weights, lacks=True)
+    drawn = np.random.default_rng(0).normal(size=(3, 100_000))
+    for part, coefficients in enumerate((shape.basis[:5, :1] @ drawn[:1], shape.basis[:5, 1:4] @ drawn)):
+        squares = np.average((coefficients**2).mean(axis=1), weights=weights[:5])
+        assert shape.size_of(part) ** 2 == pytest.approx(squares, rel=0.02)
+    assert shape.size_of(2) == 1.0
 
 
 def test_the_weights_at_knots_add_up_to_those_of_the_rows():

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -22,6 +23,8 @@ INCREASING, DECREASING = "increasing", "decreasing"
 SIGNS = {INCREASING: 1, DECREASING: -1}
 # Up to so many distinct values, each is a knot.
 MOST_DISTINCT = 128
+# But no more than a knot for so many rows, nor fewer than this.
+ROWS_OF_KNOT, FEW_KNOTS = 16, 16
 # Of others: the half at quantiles of the rows, the half at quantiles of the distinct values.
 MOST_KNOTS = 64
 
@@ -75,6 +78,20 @@ class Shape:
         found: Matrix = SIGNS[self.constraint] * np.diff(at[[0, -1]] if self.kind == LINEAR else at, axis=0)
         return found
 
+    def is_of_missing(self, part: int) -> bool:
+        """Whether a part is the effect of holding nothing."""
+        return self.may_lack and part == len(self.parts) - 1
+
+    def size_of(self, part: int) -> float:
+        """The standard deviation of a part's effect over the training rows that hold a value, where its coefficients
+        are independent with standard deviation 1; of a missing value, its effect."""
+        start = sum(self.parts[:part])
+        at, n_knots = self.basis[:, start : start + self.parts[part]], len(self.knots)
+        of_knots = self.weights[:n_knots]
+        if self.is_of_missing(part) or not of_knots.any():
+            return 1.0
+        return math.sqrt(float(np.average((at[:n_knots] ** 2).sum(axis=1), weights=of_knots)))
+
     @property
     def scale(self) -> Array:
         """The largest size of each coefficient's function, shape (n_coefficients,)."""
@@ -116,6 +133,7 @@ class ShapeChoice:
     pairs: str | tuple[tuple[str, str], ...] | None = None
     is_nameless: bool = False
     constraints: Mapping[str, str] = field(default_factory=dict)
+    has_counts: bool = False
 
     def kind_of(self, name: str) -> str | None:
         """The kind of a column of numbers."""
@@ -163,12 +181,16 @@ def knots_of(
     most: int = MOST_KNOTS,
     *,
     most_distinct: int = MOST_DISTINCT,
+    n_rows: float = math.inf,
 ) -> Array:
-    """Knots of a column of which some rows were drawn, ascending; low, high: of all rows.
+    """Knots of a column of which some rows were drawn, ascending; low, high, n_rows: of all rows.
 
     Where so few values occur, each of them; else quantiles of the rows, and quantiles of the distinct values: the first
-    alone would leave none to the tail of a column that is mostly 0.
+    alone would leave none to the tail of a column that is mostly 0. Few rows have few knots.
     """
+    if n_rows < ROWS_OF_KNOT * most_distinct:
+        allowed = max(round(n_rows) // ROWS_OF_KNOT, FEW_KNOTS)
+        most, most_distinct = min(most, allowed), min(most_distinct, allowed)
     distinct, places = np.unique(values, return_inverse=True)
     if len(distinct) > most_distinct:
         levels = (np.arange(most // 2) + 0.5) / (most // 2)
@@ -197,8 +219,8 @@ def shape_of(column: str, kind: str, knots: Array, weights: Array, *, lacks: boo
 
 
 def _straight(knots: Array) -> list[Array]:
-    """A straight line."""
-    return [knots[:, None]] if len(knots) > 1 else []
+    """A straight line, by 1 from the first knot to the last."""
+    return [((knots - knots[0]) / (knots[-1] - knots[0]))[:, None]] if len(knots) > 1 else []
 
 
 def _bent(knots: Array, *, is_cyclic: bool) -> list[Array]:

@@ -367,7 +367,8 @@ def fit(
         if choice_of_shapes is not None:
             source, roles, choice_of_shapes = columns_apart(source, roles, choice_of_shapes)
             constraints = constraints_of(monotonic_cst, choice_of_shapes, roles.features)
-            choice_of_shapes = replace(choice_of_shapes, constraints=constraints)
+            has_counts = options.covariance == INFORMATION
+            choice_of_shapes = replace(choice_of_shapes, constraints=constraints, has_counts=has_counts)
             roles = with_choice(choice_of_shapes, roles)
             if roles.cluster:
                 notes = (*notes, "no intervals of the effects: the rows of a cluster depend on each other")

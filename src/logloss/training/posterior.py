@@ -3,9 +3,15 @@
 Where the log loss is taken as quadratic, ½ βᵀHβ − rᵀβ, and each coefficient of a part as drawn from a normal
 distribution with variance 1 / λ, the posterior is normal: covariance V = (H + Λ)⁻¹, mean Vr. The log marginal
 likelihood is ½ log|Λ| − ½ log|H + Λ| + ½ rᵀVr and a constant; in the log λ it has the derivatives of Newton's method.
+Few rows say little about the λ of a single coefficient: straight lines have variances that are drawn around a common
+one, which is as good as known where columns are many.
 
 References
 ----------
+Dickey, J. M. (1971). The weighted likelihood ratio, linear hypotheses on normal location parameters. Annals of
+Mathematical Statistics 42(1), 204-223. doi:10.1214/aoms/1177693507
+Gelman, A. (2006). Prior distributions for variance parameters in hierarchical models. Bayesian Analysis 1(3), 515-534.
+doi:10.1214/06-BA117A
 Tipping, M. E. & Faul, A. C. (2003). Fast marginal likelihood maximisation for sparse Bayesian models. Proceedings of
 the 9th International Workshop on Artificial Intelligence and Statistics.
 Wood, S. N. (2011). Fast stable restricted maximum likelihood and marginal likelihood estimation of semiparametric
@@ -32,14 +38,24 @@ if TYPE_CHECKING:
 
 # At this precision, per row of unit weight, a part of a term is out of the model.
 MOST = 1e7
+# A part of fewer degrees of freedom whose precision still grows is taken out of the model. So is a line that is less
+# likely than its absence by so many nats, and it comes back where it gains as many.
+LITTLE, EVIDENCE = 0.1, 2.0
+# Before the labels are seen, the effect of a part has a standard deviation over the rows, in log-odds, that is drawn
+# from a half-normal distribution of this scale. Those of straight lines are also near each other: their logarithms have
+# variance SPREAD around a mean, as if so many lines more had a standard deviation of 1.
+USUAL, N_USUAL, SPREAD = 1.0, 3.0, 0.5
 
 
 @dataclass(frozen=True, slots=True)
 class Part:
-    """Coefficients with one precision: the column they belong to, and their places among all."""
+    """Coefficients with one precision: the column they belong to, and their places among all. size: the standard
+    deviation of their effect over the rows, where those of the coefficients are 1; 0 of levels, which have no prior."""
 
     column: str
     places: Array
+    size: float = 0.0
+    is_line: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -100,17 +116,36 @@ class Posterior:
         return self.problem.full_vector(self.factor.solve(self.loss.right[self.problem.free]))
 
     @cached_property
+    def is_line(self) -> Array:
+        """Which of the parts that are in the model are straight lines."""
+        return np.array([part.is_line for part in self.loss.parts], dtype=bool)[self.is_in]
+
+    @cached_property
+    def prior(self) -> tuple[float, Array, Array]:
+        """(The log density of the standard deviations of effects up to a constant, its gradient in the log precisions,
+        its Hessian)."""
+        sizes = np.array([part.size for part in self.loss.parts])[self.is_in]
+        squares, line = sizes**2 / self.precisions[self.is_in], self.is_line.astype(float)
+        logs, n_lines = 0.5 * np.log(np.where(self.is_line, squares, 1.0)), line.sum() + N_USUAL
+        mean = float(logs.sum()) / n_lines
+        unusual, half = line * (logs - mean), 0.5 * squares / USUAL**2
+        density = -float(half.sum()) - 0.5 * (float(unusual @ unusual) + N_USUAL * mean**2) / SPREAD
+        bend = 0.25 * (np.outer(line, line) / n_lines - np.diag(line)) / SPREAD - np.diag(half)
+        return density, half + 0.5 * unusual / SPREAD, bend
+
+    @cached_property
     def log_likelihood(self) -> float:
-        """The log marginal likelihood in nats, up to a constant."""
+        """The log marginal likelihood in nats and the log density of the standard deviations, up to a constant."""
         free = self.problem.free
         penalty = self.problem.penalty[free][self.part_of[free] >= 0]
         of_fit = float(self.loss.right @ self.mean) / self.loss.unit
-        return 0.5 * (float(np.log(penalty).sum()) - self.factor.log_determinant + of_fit)
+        of_rows = 0.5 * (float(np.log(penalty).sum()) - self.factor.log_determinant + of_fit)
+        return of_rows + self.prior[0]
 
     @cached_property
-    def slopes(self) -> tuple[Array, Array, Array]:
-        """(Gradient of the log likelihood in the log precisions, its Hessian, effective degrees of freedom), of the
-        parts that are in the model. Cost: O(n³)."""
+    def slopes(self) -> tuple[Array, Array, Array, Array]:
+        """(Gradient of the log likelihood in the log precisions, its Hessian, effective degrees of freedom, whether
+        they should leave) of the parts that are in the model. Cost: O(n³)."""
         problem, factor = self.problem, self.factor
         free, unit = problem.free, self.loss.unit
         own, numbers = self.part_of[free], np.flatnonzero(self.is_in)
@@ -121,7 +156,12 @@ class Posterior:
         traces, squares = _traces(factor, np.sqrt(penalty), is_own)
         sums = is_own.sum(axis=1)
         hessian = 0.5 * squares + pulls @ factor.solve(pulls.T) / unit - 0.5 * np.diag(traces + sizes)
-        return 0.5 * (sums - traces - sizes), hessian, sums - traces
+        _, of_prior, bend = self.prior
+        slope, freedom = 0.5 * (sums - traces - sizes), sums - traces
+        # The densities at 0 of a line's posterior, whose variance is trace / λ, and of its prior (Savage and Dickey).
+        against = np.where(self.is_line, -0.5 * (np.log(traces) + sizes / traces), 0.0)
+        leaves = (against > EVIDENCE) | (freedom < LITTLE) & (slope > 0)
+        return slope + of_prior, hessian + bend, freedom, leaves
 
     @cached_property
     def gains_of_others(self) -> tuple[Array, Array]:
@@ -144,7 +184,8 @@ class Posterior:
         precisions[comes] = usual[comes] ** 2 / (square[comes] - usual[comes])
         ratio = square[comes] / usual[comes]
         gains[comes] = 0.5 * sums[comes] * (ratio - 1 - np.log(ratio))
-        return precisions, gains
+        stays_out = np.array([part.is_line for part in loss.parts], dtype=bool) & (gains < EVIDENCE)
+        return np.where(stays_out, np.inf, precisions), np.where(stays_out, 0.0, gains)
 
 
 def _traces(factor: Factor, weights: Array, is_own: Array) -> tuple[Array, Array]:

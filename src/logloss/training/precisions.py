@@ -18,7 +18,7 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array
-from logloss.data.shapes import Shape
+from logloss.data.shapes import CYCLIC, Shape
 from logloss.data.terms import Category
 from logloss.training.evaluation import PassHistory
 from logloss.training.interruptible import SAMPLE, tell_phase
@@ -28,9 +28,8 @@ from logloss.training.recipe import cut
 
 # Between LEAST and MOST lie precisions, per row of unit weight.
 LEAST, FIRST = 1e-4, 1.0
-# Most updates on one Hessian, by a factor of exp(LONGEST) at most; a part of fewer degrees of freedom than LITTLE whose
-# precision still grows is taken out of the model.
-MOST_UPDATES, LONGEST, LITTLE = 10, 5.0, 0.1
+# Most updates on one Hessian, by a factor of exp(LONGEST) at most.
+MOST_UPDATES, LONGEST = 10, 5.0
 # Of the log marginal likelihood, and of the penalised log loss: what a step must be expected to gain, in nats, to be
 # followed by another one; on one Hessian also this share of what its first update gains. Where a step gains what it was
 # expected to but for this share, little is left.
@@ -51,7 +50,9 @@ def parts_of(design: Design) -> tuple[Part, ...]:
             found.append(Part(term.column, np.arange(span.start, span.stop)))
         if isinstance(term, Shape):
             stops = span.start + np.cumsum([0, *term.parts])
-            found += [Part(term.column, np.arange(*ends)) for ends in pairwise(stops)]
+            for k, ends in enumerate(pairwise(stops)):
+                size, is_line = term.size_of(k), term.kind != CYCLIC and not k and not term.is_of_missing(k)
+                found.append(Part(term.column, np.arange(*ends), size, is_line))
     return tuple(found)
 
 
@@ -135,7 +136,7 @@ def _updated(posterior: Posterior) -> tuple[Posterior, float]:
 
 def _stepped(before: Posterior) -> tuple[Posterior, float]:
     """(The posterior after one step of Newton's method in the log precisions, the gain in nats that it expected)."""
-    slope, curvature, freedom = before.slopes
+    slope, curvature, _, leaves = before.slopes
     numbers = np.flatnonzero(before.is_in)
     logs = np.log(before.precisions[numbers])
     is_free = (logs > math.log(LEAST)) | (slope > 0)
@@ -144,7 +145,6 @@ def _stepped(before: Posterior) -> tuple[Posterior, float]:
     step = np.zeros(len(numbers))
     step[is_free] = np.clip(vectors @ (along / np.maximum(np.abs(values), FLAT)), -LONGEST, LONGEST)
     gain = 0.5 * float(slope @ step)
-    leaves = (freedom < LITTLE) & (slope > 0)
     for length in (1.0, 0.25, 0.0625):
         moved = before.precisions.copy()
         moved[numbers] = _within(np.where(leaves, math.inf, np.exp(logs + length * step)))

@@ -59,8 +59,7 @@ class Learned:
     @property
     def effective_rows(self) -> float:
         """Kish's effective number of rows, (Σw)² / Σw²: as many as there are where none has a weight."""
-        columns = self.columns
-        return (columns.sum_weight / math.hypot(columns.norm_of_zeros, columns.norm_of_ones)) ** 2
+        return effective_rows_of(self.columns)
 
     @property
     def effective_rows_of_classes(self) -> tuple[float, float]:
@@ -76,6 +75,11 @@ class Learned:
         """How many rows are positive; None where labels are soft or rows have weights."""
         is_counted = self.roles.sample_weight is None and ("soft", True) not in self.columns.coding
         return round(self.columns.sum_positive) if is_counted else None
+
+
+def effective_rows_of(columns: ColumnSummary) -> float:
+    """Kish's effective number of rows."""
+    return (columns.sum_weight / math.hypot(columns.norm_of_zeros, columns.norm_of_ones)) ** 2
 
 
 def learn(
@@ -162,7 +166,7 @@ def design_of(
             values = [rows.features[j].values for rows in sample]
             kind = None if shapes is None else shapes.kind_of(name)
             if shapes is not None and kind is not None:
-                terms.append(_shape_of(name, kind, column, seen, j, shapes.constraints.get(name, "")))
+                terms.append(_shape_of(name, kind, column, seen, j, shapes))
                 continue
             terms.append(_term_of_numbers(name, column, values, fit_intercept=fit_intercept))
     design = Design(tuple(terms), fit_intercept, shapes is not None and shapes.is_nameless)
@@ -209,7 +213,7 @@ def _term_of_numbers(name: str, column: Range, values: Sequence[Array], *, fit_i
     return numbers_of(name, names, means, lows, highs, column.n_lacking > 0, typical, sds, fit_intercept=fit_intercept)
 
 
-def _shape_of(name: str, kind: str, column: Range, seen: ColumnSummary, j: int, constraint: str) -> Shape:
+def _shape_of(name: str, kind: str, column: Range, seen: ColumnSummary, j: int, shapes: ShapeChoice) -> Shape:
     """The term of a column of numbers as a function; its knots come from the rows that were drawn."""
     from logloss.onepass.summaries.contract import mass_of
 
@@ -226,10 +230,11 @@ def _shape_of(name: str, kind: str, column: Range, seen: ColumnSummary, j: int, 
             f'the values of "{printable(name)}" must differ by 1e-100 to 1e100 at most; they lie between {low:.3g} and '
             f"{high:.3g}. Change their unit, or mark codes as missing."
         )
-    knots = knots_of(values[is_there], weights[is_there], low, high)
+    n_rows = seen.sum_weight if shapes.has_counts else effective_rows_of(seen)
+    knots = knots_of(values[is_there], weights[is_there], low, high, n_rows=n_rows)
     lacks = bool(column.n_lacking[0] > 0)
     at_knots = weights_at(knots, values, weights, lacks=lacks)
-    return shape_of(name, kind, knots, at_knots, lacks=lacks, constraint=constraint)
+    return shape_of(name, kind, knots, at_knots, lacks=lacks, constraint=shapes.constraints.get(name, ""))
 
 
 def _refuse_equal_names(design: Design) -> None:
