@@ -235,7 +235,6 @@ def test_pairs_have_the_certificate_of_one_machine(engine, folder):
     assert there.log_loss == pytest.approx(here.log_loss, abs=1e-7)
 
 
-
 @pytest.mark.parametrize("features", [["x0"], ["x0", "x1"], ["x0", "x1", "g", "p"]])
 def test_few_columns_of_a_frame_are_fitted(engine, folder, features):
     """Of few columns Dask joins files as it reads them: a frame in memory has fewer partitions than it names."""

@@ -100,9 +100,10 @@ def test_random_tables_are_monotone_and_certified(seed, kind, sign, has_gaps):
 
 
 def spelled_out(model, table):
-    """(Columns of all coefficients, the penalty of each, which are steps): of a shape its steps from knot to knot.
+    """(Columns of all coefficients, a root of the penalty, which are steps): of a shape its steps from knot to knot.
 
-    A monotone curve is its value at the first knot and steps of at least 0, whatever its coefficients are.
+    The squares of a root do not cancel, as the entries of a penalty of 1e7 on what bends would among equal steps. A
+    monotone curve is its value at the first knot and steps of at least 0, whatever its coefficients are.
     """
     columns, penalties, is_step = [np.ones((len(table["y"]), 1))], [np.zeros((1, 1))], [False]
     for term in model.terms:
@@ -110,7 +111,7 @@ def spelled_out(model, table):
             # Levels without a penalty have a reference.
             levels = term.at if term.kind == "pooled levels" else term.at[1:]
             columns.append(np.array([[level == own for level in levels] for own in table[term.column]], float))
-            penalties.append(term.precisions[0] * np.eye(len(levels)))
+            penalties.append(np.sqrt(term.precisions[0]) * np.eye(len(levels)))
             is_step += [False] * len(levels)
             continue
         lacks = term.at[-1] is None
@@ -130,18 +131,19 @@ def spelled_out(model, table):
         if lacks:
             own[np.isnan(values)] = shape.basis[-1]
         columns.append(own @ turn)
-        penalties.append(turn.T @ np.diag(np.repeat(term.precisions, shape.parts)) @ turn)
+        penalties.append(np.sqrt(np.repeat(term.precisions, shape.parts))[:, None] * turn)
     return np.hstack(columns), scipy.linalg.block_diag(*penalties), np.array(is_step)
 
 
-def peer_minimum(columns, penalty, is_step, y, weights=None):
+def peer_minimum(columns, root, is_step, y, weights=None):
     """The least objective under bounds, by SciPy: L-BFGS-B, then Newton's method among the steps that it leaves free."""
     weights = np.ones(len(y)) if weights is None else weights
 
     def objective(at):
         logits = columns @ at
-        loss = weights @ (np.logaddexp(0, logits) - y * logits) + 0.5 * at @ penalty @ at
-        return loss, columns.T @ (weights * (scipy.special.expit(logits) - y)) + penalty @ at
+        held = root @ at
+        loss = weights @ (np.logaddexp(0, logits) - y * logits) + 0.5 * held @ held
+        return loss, columns.T @ (weights * (scipy.special.expit(logits) - y)) + root.T @ held
 
     bounds = [(0, None) if own else (None, None) for own in is_step]
     at, free = np.zeros(columns.shape[1]), ~is_step
@@ -150,7 +152,7 @@ def peer_minimum(columns, penalty, is_step, y, weights=None):
         at = scipy.optimize.minimize(objective, at, jac=True, method="L-BFGS-B", bounds=bounds, options=options).x
         free = ~is_step | (at > 1e-9)
         p = scipy.special.expit(columns @ at)
-        hessian = (columns.T * (weights * p * (1 - p))) @ columns + penalty
+        hessian = (columns.T * (weights * p * (1 - p))) @ columns + root.T @ root
         step = np.zeros(len(at))
         step[free] = np.linalg.solve(hessian[np.ix_(free, free)], objective(at)[1][free])
         moved = np.where(is_step, np.maximum(at - step, 0.0), at - step)
@@ -307,7 +309,8 @@ def test_leaving_a_row_out_is_near_to_the_fit_without_it():
     x, y = table["x"], table["y"]
     model = logloss.fit({"x": x, "y": y}, "y", shapes="auto", monotonic_cst=[1])
     shape = model.design.shapes[0]
-    columns, penalty, is_step = spelled_out(model, {"x": x, "y": y})
+    columns, root, is_step = spelled_out(model, {"x": x, "y": y})
+    penalty = root.T @ root
     turn = np.where(is_step)[0]
     assert len(turn) == len(shape.knots) - 1
     losses = []

@@ -66,6 +66,12 @@ class Steps:
         """The coefficients with these steps, all else the same."""
         return values + self.inverse @ (steps - self.matrix @ values)
 
+    def held(self, values: Array, steps: Array, multipliers: Array) -> float:
+        """Most that the multipliers can take from the objective at some coefficients, in nats: by these the steps are
+        what they are said to be but for rounding, which large multipliers magnify."""
+        rounded = (self.matrix.shape[1] + 2) * ROUNDING * (np.abs(self.matrix) @ np.abs(values))
+        return float(multipliers @ (np.maximum(steps, self.matrix @ values) + rounded))
+
     def face(self, steps: Array) -> Array:
         """The moves that leave steps of 0 as they are, shape (n_free, n_free − those)."""
         others = np.eye(self.matrix.shape[1])[:, ~self.matrix.any(axis=0)]
@@ -150,7 +156,7 @@ def _evaluated(
     solved = factor.solve(slope)
     step = steps.moved(values - solved, next_steps) - values
     # What the quadratic approximation gains, by the duality of the two programs.
-    held = float(multipliers @ own)
+    held = steps.held(values, own, multipliers)
     decrement = max(0.5 * float(slope @ solved) + held, 0.0)
     bound = math.inf
     if own.min(initial=0.0) >= 0:
