@@ -66,12 +66,6 @@ class Steps:
         """The coefficients with these steps, all else the same."""
         return values + self.inverse @ (steps - self.matrix @ values)
 
-    def held(self, values: Array, steps: Array, multipliers: Array) -> float:
-        """Most that the multipliers can take from the objective at some coefficients, in nats: by these the steps are
-        what they are said to be but for rounding, which large multipliers magnify."""
-        rounded = (self.matrix.shape[1] + 2) * ROUNDING * (np.abs(self.matrix) @ np.abs(values))
-        return float(multipliers @ (np.maximum(steps, self.matrix @ values) + rounded))
-
     def face(self, steps: Array) -> Array:
         """The moves that leave steps of 0 as they are, shape (n_free, n_free − those)."""
         others = np.eye(self.matrix.shape[1])[:, ~self.matrix.any(axis=0)]
@@ -156,7 +150,7 @@ def _evaluated(
     solved = factor.solve(slope)
     step = steps.moved(values - solved, next_steps) - values
     # What the quadratic approximation gains, by the duality of the two programs.
-    held = steps.held(values, own, multipliers)
+    held = taken_by(multipliers, steps.matrix, values, own)
     decrement = max(0.5 * float(slope @ solved) + held, 0.0)
     bound = math.inf
     if own.min(initial=0.0) >= 0:
@@ -178,6 +172,16 @@ def _evaluated(
         steps=own,
     )
     return Reached(evaluation, own, next_steps), history.with_pass(problem, at, sums.total_loss, bound)
+
+
+def taken_by(multipliers: Array, matrix: Array, values: Array, steps: Array) -> float:
+    """Most that multipliers can take from the objective at some coefficients, in nats.
+
+    matrix, steps: as of `Steps`. The steps of the coefficients are those but for rounding, which large multipliers
+    magnify.
+    """
+    rounded = (matrix.shape[1] + 2) * ROUNDING * (np.abs(matrix) @ np.abs(values))
+    return float(multipliers @ (np.maximum(steps, matrix @ values) + rounded))
 
 
 def complementary(matrix: Array, offset: Array, is_held: Array) -> tuple[Array, Array]:

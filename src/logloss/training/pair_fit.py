@@ -17,7 +17,7 @@ from logloss.data.block import Block
 from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.training.evaluation import Pairs, PassHistory, Rank, bound_at, lbfgs_step, with_pair
-from logloss.training.monotone import Steps, complementary
+from logloss.training.monotone import Steps, complementary, taken_by
 from logloss.training.pair_choice import named, screened, with_sides
 from logloss.training.pair_information import FOR_ERRORS, FOR_STEPS, PairInformation, blocks_of_terms
 from logloss.training.posterior import MOST
@@ -96,7 +96,7 @@ class PairState:
         sizes = len(held.steps) * (held.multipliers @ np.abs(held.matrix))
         pull = held.pull[free], sizes[free]
         gap = bound_at(self.problem, Rank(), self.sums, self.objective, self.gradient[free], None, None, pull)
-        return gap + float(held.multipliers @ held.steps)
+        return gap + taken_by(held.multipliers, held.matrix, self.at, held.steps)
 
 
 def evaluated(problem: Problem, history: PassHistory, at: Array, held: Held) -> PairState:
