@@ -19,7 +19,6 @@ in pieces.
 from __future__ import annotations
 
 import argparse
-import inspect
 import math
 import statistics
 import time
@@ -39,10 +38,12 @@ import logloss
 
 TRAINED = 0.7
 LINEAR, FREE, SHAPES, PAIRS = "linear", "linear, no penalty", "shapes", "shapes and pairs"
-OURS: dict[str, dict[str, Any]] = {LINEAR: {"l2": 1.0}, FREE: {}, SHAPES: {"shapes": "auto"}}
-# GUARD: to be removed once `fit` takes `pairs`.
-if "pairs" in inspect.signature(logloss.fit).parameters:
-    OURS[PAIRS] = {"shapes": "auto", "pairs": "auto"}
+OURS: dict[str, dict[str, Any]] = {
+    LINEAR: {"l2": 1.0},
+    FREE: {},
+    SHAPES: {"shapes": "auto"},
+    PAIRS: {"shapes": "auto", "pairs": "auto"},
+}
 
 
 class Walks:
