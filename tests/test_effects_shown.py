@@ -44,7 +44,7 @@ def rows(n_rows=N_ROWS, seed=0):
     frame["noise"] = random.normal(size=n_rows)
     cities = random.integers(0, N_CITIES, n_rows)
     frame["city"] = [f"city {number:02d}" for number in cities]
-    frame["gain"] = np.where(random.random(n_rows) < 0.03, random.uniform(50, 100, n_rows), 0.0)
+    frame["gain"] = np.where(random.random(n_rows) < 0.02, random.uniform(50, 100, n_rows), 0.0)
     logits = (
         1.5 * np.sin(frame.x) + 0.03 * (frame.age - 49) + random.normal(size=N_CITIES)[cities] + (frame.gain > 0) * 9
     )

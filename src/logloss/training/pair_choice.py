@@ -1,7 +1,7 @@
 """Which pairs of columns an additive model gets: those that are named, or all that the data speak for.
 
-One pass over the rows sums residuals and curvatures of all pairs on coarse tables. A pair is kept where the marginal
-likelihood of the quadratic approximation is larger with it than without, at the precision that is best for it.
+One pass over the rows sums residuals and curvatures of all pairs on coarse tables. A pair is kept where it raises the
+log marginal likelihood of the quadratic approximation by 2 nats or more, at the precision that is best for it.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ if TYPE_CHECKING:
 
 # Columns of which all pairs are looked at, those of the largest effects first, and pairs that are kept at most.
 MOST_COLUMNS, MOST_PAIRS = 100, 500
+# Nats by which a pair must raise the log marginal likelihood: odds of 7 to 1.
+LEAST_EVIDENCE = 2.0
 # Precisions that are tried, per row of unit weight.
 PRECISIONS = np.geomspace(0.3, 3e4, 24)
 
@@ -55,7 +57,7 @@ def screened(problem: Problem, at: Array, unit: float, n_most: int = MOST_PAIRS)
     usable = [k for k, side in enumerate(design.sides) if len(side.variances)][:MOST_COLUMNS]
     found = replace(design, pairs=tuple(pair_of(design.sides, i, j) for i, j in combinations(usable, 2)))
     evidence, precisions = _evidence(problem, found, at, unit)
-    best = [k for k in np.argsort(-evidence, kind="stable").tolist() if evidence[k] > 0][:n_most]
+    best = [k for k in np.argsort(-evidence, kind="stable").tolist() if evidence[k] > LEAST_EVIDENCE][:n_most]
     return replace(design, pairs=tuple(found.pairs[k] for k in best)), precisions[best]
 
 
