@@ -13,7 +13,7 @@ from logloss.answers.estimate import expit
 from logloss.data.rows import Roles
 from logloss.errors import ConvergenceWarning, DataError
 from logloss.onepass.summaries.coded_rows import spread_out
-from logloss.training import pair_information
+from logloss.training import pair_choice, pair_information
 from logloss.training.model_predictions import ModelPredictions
 
 FIT = {"shapes": "auto", "leave_one_out": False}
@@ -112,6 +112,16 @@ def test_without_interactions_hardly_any_pair_stays():
     assert n_kept <= 80
     # Each costs well below a thousandth: those that stay are small.
     assert np.mean(excess) < 2e-3
+
+
+def test_of_many_columns_those_of_large_effects_are_looked_at(monkeypatch):
+    monkeypatch.setattr(pair_choice, "MOST_COLUMNS", 2)
+    random = np.random.default_rng(0)
+    # First in the table are columns that count for nothing.
+    table = {name: random.normal(size=3000) for name in ("c", "d", "e", "a", "b")}
+    logits = table["a"] + table["b"] + table["a"] * table["b"]
+    model = logloss.fit({**table, "y": (random.random(3000) < expit(logits)).astype(int)}, "y", pairs="auto", **FIT)
+    assert list(model.pairs) == [("a", "b")]
 
 
 @pytest.mark.parametrize("change", ["shuffled", "weighted", "reversed columns"])

@@ -126,9 +126,10 @@ def fit(
         are codes. If left out with `shapes`, all categories. A level that training did not see has the average effect.
         Without `shapes` numbers and the other categories have coefficients without a penalty.
     pairs : "auto", or list of (name, name), optional
-        With `shapes`: pairs of columns that contribute a table beyond what each contributes by itself. "auto": all that
-        raise the marginal likelihood, from one pass that looks at every pair, up to 500; not with `pooled`, and none of
-        a column in `monotonic_cst`. Other levels than the 48 most frequent of a category share a place. docs/shapes.md.
+        With `shapes`: pairs of columns that contribute a table beyond what each contributes by itself. "auto": those
+        that raise the log marginal likelihood by more than 2 nats, from one pass that looks at every pair, up to 500;
+        not with `pooled`, and none of a column in `monotonic_cst`. Other levels than the 48 most frequent of a category
+        share a place. docs/shapes.md.
     monotonic_cst : dict of name to {1, -1, 0}, or list of these, one for each column, optional
         With `shapes`: columns whose contribution must not decrease (1) or not increase (-1) anywhere; 0: no constraint.
         They are "smooth" or "linear". The precisions are those that are chosen without constraints, and the certificate
@@ -265,7 +266,8 @@ def fit(
                                    `max_passes` over rows that differ; no walk
     passes                         `max_passes`, line searches included; once, up to 4 walks more that determine
                                    which columns are linearly dependent; before them, with `shapes` or `pooled`, up
-                                   to 12 that choose how much each part is held back
+                                   to 12 that choose how much each part is held back; with `pairs`, 9 for each of
+                                   four updates of theirs, mostly 2
     separation                     1,000 walks; 2 · 10^10 iterations of linear programs times values, a minute or two
     passes over rows not separated what is left of `max_passes`, at least 1
     profile likelihood             1,000 walks, with interval="profile"

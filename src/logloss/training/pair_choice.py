@@ -54,11 +54,26 @@ def with_sides(design: Design, rows: Sequence[Block]) -> Design:
 def screened(problem: Problem, at: Array, unit: float, n_most: int = MOST_PAIRS) -> tuple[Design, Array]:
     """(The design with the pairs that the data speak for, best first, the precision of each). One pass."""
     design = problem.design
-    usable = [k for k, side in enumerate(design.sides) if len(side.variances)][:MOST_COLUMNS]
+    spreads = spreads_of(design, at)
+    usable = [k for k, side in enumerate(design.sides) if len(side.variances)]
+    usable = sorted(sorted(usable, key=lambda k: -spreads[design.sides[k].column])[:MOST_COLUMNS])
     found = replace(design, pairs=tuple(pair_of(design.sides, i, j) for i, j in combinations(usable, 2)))
     evidence, precisions = _evidence(problem, found, at, unit)
     best = [k for k in np.argsort(-evidence, kind="stable").tolist() if evidence[k] > LEAST_EVIDENCE][:n_most]
     return replace(design, pairs=tuple(found.pairs[k] for k in best)), precisions[best]
+
+
+def spreads_of(design: Design, at: Array) -> dict[str, float]:
+    """The standard deviation, over the training rows, of what each term adds to the log-odds, by its column."""
+    values, found = at[: design.width_of_terms] / design.scale[: design.width_of_terms], {}
+    for term, span in zip(design.terms, design.spans_of_terms, strict=True):
+        if isinstance(term, Numbers):
+            continue
+        effect = values[span] if isinstance(term, Category) else term.basis @ values[span]
+        weights = np.array(term.weights)
+        mean = np.average(effect, weights=weights)
+        found[term.column] = float(np.sqrt(np.average((effect - mean) ** 2, weights=weights)))
+    return found
 
 
 def named(problem: Problem, at: Array, names: Iterable[tuple[str, str]], unit: float) -> tuple[Design, Array]:
