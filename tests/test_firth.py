@@ -208,7 +208,7 @@ def test_a_start_changes_passes_and_not_the_result():
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        ({"penalty": "l1"}, "`penalty` must be one of firth, flic, flac, or None; got 'l1'"),
+        ({"penalty": "l1"}, "`penalty` must be one of firth, flic, flac, auto, or None; got 'l1'"),
         ({"penalty": "firth", "l2": 1.0}, 'pass `l2` or `penalty`, not both; got l2=1 and penalty="firth"'),
         ({"penalty": "firth", "max_passes": 1}, "`penalty` takes two passes for each step; got max_passes=1"),
         ({"interval": "score"}, "`interval` must be one of wald, profile; got 'score'"),

@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, tables, two_forecast_tables
 
 from logloss.data.design import Design
+from logloss.data.shapes import shape_of
 from logloss.data.terms import Category, Numbers
 from logloss.inference.score_table import score_table_of
 from logloss.inference.sums import AllSums
@@ -23,6 +24,7 @@ from logloss.onepass.kernels import exact
 from logloss.onepass.kernels.hashing import hashes_of
 from logloss.onepass.summaries import (
     ALL_ROWS,
+    Along,
     ClassSummary,
     ClusterSummary,
     ColumnSummary,
@@ -30,6 +32,8 @@ from logloss.onepass.summaries import (
     ComparisonSummary,
     CurvatureSummary,
     DependenceSummary,
+    Directions,
+    DirectionSummary,
     ExactPlane,
     Face,
     FoldKeySummary,
@@ -55,6 +59,7 @@ from logloss.onepass.summaries import (
     SideSummary,
     Trials,
     TrialSummary,
+    WithoutSummary,
     cells,
     cluster_scores,
     cluster_sums,
@@ -79,6 +84,9 @@ INVERSE = np.diag([0.5, 0.1, 0.2])
 # As they are, and as Firth's penalty adds them.
 POINTS = (POINT, dataclasses.replace(POINT, pseudo=Leverages(np.array([0.0, 0.5, -0.25]), INVERSE)))
 FACE = Face(DESIGN)
+SHAPES = Design(tuple(shape_of(f"x{j}", "smooth", np.array([-1.0, 0.0, 1.0]), np.ones(3), lacks=False) for j in (0, 1)))
+POINT_OF_SHAPES = Point(np.linspace(-0.5, 0.5, SHAPES.width), SHAPES)
+ALONG = Along(POINT_OF_SHAPES, Directions((), tuple(term.with_end(term.basis) for term in SHAPES.shapes), ()))
 EXACT = ExactPlane(((0, 0.1), (1, -0.5), (2, 0.25)), np.array([0.1, -0.5, 0.25]), DESIGN, (), np.array([0.0, 1.0, 0.0]))
 COMBINED = Combinations(np.array([[0.1, 0.0], [-0.5, 1.0], [0.25, 1.0]]), DESIGN)
 STEPS = np.array([[0.2, -1.0, 0.5], [0.5, 0.25, 0.0]])
@@ -191,6 +199,16 @@ MAKERS = {
         lambda block: DependenceSummary.of(block, COMBINED),
     ),
     TrialSummary: (feature_tables(), TrialSummary.empty(TRIALS), lambda block: TrialSummary.of(block, TRIALS)),
+    DirectionSummary: (
+        feature_tables(),
+        DirectionSummary.empty(ALONG),
+        lambda block: DirectionSummary.of(block, ALONG),
+    ),
+    WithoutSummary: (
+        feature_tables(),
+        WithoutSummary.empty(POINT_OF_SHAPES),
+        lambda block: WithoutSummary.of(block, POINT_OF_SHAPES),
+    ),
     FoldKeySummary: (
         clustered_feature_tables(),
         FoldKeySummary.empty("clusters", 2),
@@ -255,7 +273,16 @@ def test_the_empty_summary_is_that_of_no_rows(cls):
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
     of_features = (ColumnSummary, ClusterSummary, CurvatureSummary, LeftOutSummary, MarginSummary, SampleSummary)
     others = (FoldKeySummary, HeldOutSummary, InformationSummary, PointsSummary, SharedPassSummary)
-    if cls in (*of_features, *others, TrialSummary, ClassSummary, SideSummary, DependenceSummary):
+    if cls in (
+        *of_features,
+        *others,
+        TrialSummary,
+        ClassSummary,
+        SideSummary,
+        DependenceSummary,
+        DirectionSummary,
+        WithoutSummary,
+    ):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
     if cls is MarginalSummary:
         nothing = Table(nothing.y_true, y_logit=np.zeros(0), features=np.zeros((0, 2)))

@@ -17,6 +17,7 @@ from logloss.data.rows import Array
 from logloss.onepass.kernels import exact, hats
 from logloss.onepass.summaries.contract import BlockwiseSummary, mass_of, pieces, times_of
 from logloss.onepass.summaries.curvature import Point, fold, room_for
+from logloss.text import count
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -85,7 +86,7 @@ class Along:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class DirectionSummary(BlockwiseSummary):
-    """The Hessian of the summed loss along directions, with products in single precision. Floating.
+    """The Hessian of the summed loss along directions. Floating.
 
     Cost of a row: O(n_directions²).
     """
@@ -111,6 +112,9 @@ class DirectionSummary(BlockwiseSummary):
         total = np.zeros((directions.n_directions, directions.n_directions))
         for start, stop in pieces(block.n_rows):
             rows = directions.rows(coded, start, stop)
-            rows *= np.sqrt(of_rows[1, start:stop])[:, None].astype(np.float32)
-            total += rows.T @ rows
+            scaled = rows * np.sqrt(of_rows[1, start:stop])[:, None]
+            total += scaled.T @ scaled
         return DirectionSummary(self.along, times_of(block), float(np.sum(mass_of(block))), block.coding, total)
+
+    def __repr__(self) -> str:
+        return f"DirectionSummary: n_rows={count(self.n_rows)}  n_directions={count(len(self.hessian))}"

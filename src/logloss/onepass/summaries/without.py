@@ -11,6 +11,7 @@ from logloss.data.block import Block
 from logloss.onepass.kernels import exact, losses
 from logloss.onepass.summaries.contract import BlockwiseSummary, times_of
 from logloss.onepass.summaries.curvature import Point
+from logloss.text import count
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -54,3 +55,6 @@ class WithoutSummary(BlockwiseSummary):
             losses.logistic_rows(block.y_true, moved, block.sample_weight, block.counts, unused[0], unused[1], limbs)
             totals.append(exact.as_integer(limbs[0]))
         return WithoutSummary(self.point, times_of(block), tuple(totals), block.coding)
+
+    def __repr__(self) -> str:
+        return f"WithoutSummary: n_rows={count(self.n_rows)}  n_parts={count(len(self.sum_losses))}"
