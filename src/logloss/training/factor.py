@@ -189,7 +189,7 @@ class Factor:
             return (self.vectors / self.values) @ self.vectors.T
         from scipy.linalg import lapack
 
-        lower = lapack.dpotri(self.root, lower=1)[0]
+        lower = patiently(lambda: lapack.dpotri(self.root, lower=1)[0], size=len(self.root))
         inverse: Array = np.tril(lower) + np.tril(lower, -1).T
         return inverse
 
