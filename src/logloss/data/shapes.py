@@ -224,8 +224,8 @@ def _straight(knots: Array) -> list[Array]:
 
 
 def _bent(knots: Array, *, is_cyclic: bool) -> list[Array]:
-    """A line, unless cyclic, and what bends: the curves whose squared steps from knot to knot, but for what is a line,
-    add up to their squared coefficients. All of these end where they begin."""
+    """A straight line, unless cyclic, and what bends: curves that end where they begin, whose squared steps from knot to
+    knot add up to their squared coefficients."""
     n_knots = len(knots)
     if n_knots < 2:
         return []
@@ -233,4 +233,4 @@ def _bent(knots: Array, *, is_cyclic: bool) -> list[Array]:
     steps = np.linalg.qr(np.hstack([np.ones((n_knots - 1, 1)), np.eye(n_knots - 1)[:, 1:]]))[0][:, 1:]
     ends = np.zeros((1, n_knots - 2))
     bends = np.vstack([ends, np.cumsum(steps[:-1], axis=0), ends])
-    return [bends] if is_cyclic else [np.arange(n_knots)[:, None] / (n_knots - 1), bends]
+    return [bends] if is_cyclic else [*_straight(knots), bends]
