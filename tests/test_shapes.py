@@ -17,7 +17,6 @@ from logloss.data.shapes import (
     FEW_KNOTS,
     LINEAR,
     MOST_KNOTS,
-    ROWS_OF_KNOT,
     SMOOTH,
     knots_of,
     shape_of,
@@ -57,8 +56,8 @@ def test_few_rows_have_few_knots():
     values = np.arange(100.0)
     assert len(knots_of(values, ONES(100), 0.0, 99.0)) == 100
     assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=100.0)) <= FEW_KNOTS + 2
-    assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=99.0 * ROWS_OF_KNOT)) <= MOST_KNOTS + 2
-    assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=100.0 * ROWS_OF_KNOT)) == 100
+    assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=99.0**2)) <= 99 // 2 + 2
+    assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=100.0**2)) == 100
     assert knots_of(values[:9], ONES(9), 0.0, 8.0, n_rows=9.0).tolist() == values[:9].tolist()
 
 

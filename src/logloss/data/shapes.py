@@ -23,10 +23,10 @@ INCREASING, DECREASING = "increasing", "decreasing"
 SIGNS = {INCREASING: 1, DECREASING: -1}
 # Up to so many distinct values, each is a knot.
 MOST_DISTINCT = 128
-# But no more than a knot for so many rows, nor fewer than this.
-ROWS_OF_KNOT, FEW_KNOTS = 16, 16
 # Of others: the half at quantiles of the rows, the half at quantiles of the distinct values.
 MOST_KNOTS = 64
+# But of n rows no more than √n distinct values and √n / 2 knots, nor fewer than this.
+FEW_KNOTS = 16
 
 
 # eq=False: comparing two arrays gives an array, not a bool.
@@ -188,9 +188,9 @@ def knots_of(
     Where so few values occur, each of them; else quantiles of the rows, and quantiles of the distinct values: the first
     alone would leave none to the tail of a column that is mostly 0. Few rows have few knots.
     """
-    if n_rows < ROWS_OF_KNOT * most_distinct:
-        allowed = max(round(n_rows) // ROWS_OF_KNOT, FEW_KNOTS)
-        most, most_distinct = min(most, allowed), min(most_distinct, allowed)
+    if n_rows < most_distinct**2:
+        root = math.isqrt(round(n_rows))
+        most, most_distinct = min(most, max(root // 2, FEW_KNOTS)), min(most_distinct, max(root, FEW_KNOTS))
     distinct, places = np.unique(values, return_inverse=True)
     if len(distinct) > most_distinct:
         levels = (np.arange(most // 2) + 0.5) / (most // 2)
