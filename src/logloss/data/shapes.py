@@ -224,8 +224,8 @@ def _straight(knots: Array) -> list[Array]:
 
 
 def _bent(knots: Array, *, is_cyclic: bool) -> list[Array]:
-    """A straight line, unless cyclic, and what bends: curves that end where they begin, whose squared steps from knot to
-    knot add up to their squared coefficients."""
+    """A straight line, unless cyclic, and what bends: curves that end where they begin, whose squared steps from knot
+    to knot add up to their squared coefficients."""
     n_knots = len(knots)
     if n_knots < 2:
         return []

@@ -159,7 +159,7 @@ def fit_pairs(
     history = history if begun.blocks else state.history
     state = evaluated(whole, history, state.at, state.held)
     state = fit.solved(state, last_pass)
-    return PairFit(state, fit.information(state, FOR_ERRORS), sample)
+    return PairFit(state, fit.information(state, FOR_ERRORS, is_single=False), sample)
 
 
 def _of_sample(problem: Problem, sample: Block) -> Problem:
@@ -206,9 +206,9 @@ class Fit:
     sample: Block
     unit: float
 
-    def information(self, state: PairState, rows_of_each: int) -> PairInformation:
-        """At the point of a state."""
-        return PairInformation(state.problem, state.sums, self.of_terms, self.sample, rows_of_each)
+    def information(self, state: PairState, rows_of_each: int, *, is_single: bool = True) -> PairInformation:
+        """At the point of a state; is_single: to take steps with."""
+        return PairInformation(state.problem, state.sums, self.of_terms, self.sample, rows_of_each, is_single=is_single)
 
     def with_precisions(self, state: PairState, *, keeps_all: bool) -> PairState:
         """The state once precisions are chosen; without the pairs that these leave nothing, unless all are kept."""

@@ -99,7 +99,7 @@ class PairInformation:
     """The Hessian of the penalised objective, as blocks, and as a whole along the directions that count.
 
     sums: of the pass at a point. of_terms: as of `blocks_of_terms`, at a point nearby. rows: a sample from which the
-    whole is formed; all rows if left out. Cost: O(rows · n_directions²).
+    whole is formed; all rows if left out; is_single: as of `Along`. Cost: O(rows · n_directions²).
     """
 
     def __init__(
@@ -109,6 +109,8 @@ class PairInformation:
         of_terms: Sequence[tuple[slice, Array]],
         sample: Block | None,
         rows_of_each: int,
+        *,
+        is_single: bool = False,
     ) -> None:
         penalty, design = problem.penalty, problem.design
         blocks = [*of_terms, *zip(design.pair_spans, grams_of(sums), strict=True)]
@@ -122,7 +124,8 @@ class PairInformation:
         self.directions = self._directions()
         n_rows = rows_of_each * self.directions.n_directions
         few = cut(sample, n_rows) if sample is not None and n_rows < sample.n_rows else ()
-        along = problem.summarised(DirectionSummary.empty(Along(sums.point, self.directions)), few)
+        where = Along(sums.point, self.directions, is_single)
+        along = problem.summarised(DirectionSummary.empty(where), few)
         hessian = along.hessian * (problem.sum_weight / along.sum_mass)
         np.einsum("ii->i", hessian)[1:] += 1.0
         self.first = 0 if problem.fit_intercept else 1
