@@ -220,9 +220,9 @@ def test_values_that_are_no_numbers_are_refused(frame, column, message):
 def test_of_too_many_coefficients_the_message_has_what_fits():
     """Sixty values make 59 coefficients, a line has one: 1 + 100 · 59 = 5,901 are 901 too many, 58 of which each saves."""
     rng = np.random.default_rng(0)
-    wide = np.array([rng.permutation(np.arange(3600) % 60) for _ in range(100)], dtype=float).T
+    wide = np.array([rng.permutation(np.arange(960) % 60) for _ in range(100)], dtype=float).T
     with pytest.raises(DataError, match=r"at most 5,000 coefficients.*have 5,901\. With 16 columns as straight lines"):
-        logloss.fit(wide, rng.integers(0, 2, 3600), shapes="auto")
+        logloss.fit(wide, rng.integers(0, 2, 960), shapes="auto")
     many = {"u": [f"u{k}" for k in range(10**6)], "y": rng.integers(0, 2, 10**6)}
     with pytest.raises(DataError, match='"u" has too many levels for a category'):
         logloss.fit(many, "y", features=["u"], pooled="u")

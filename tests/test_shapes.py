@@ -56,8 +56,8 @@ def test_few_rows_have_few_knots():
     values = np.arange(100.0)
     assert len(knots_of(values, ONES(100), 0.0, 99.0)) == 100
     assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=100.0)) <= FEW_KNOTS + 2
-    assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=99.0**2)) <= 99 // 2 + 2
-    assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=100.0**2)) == 100
+    assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=49.0**2)) <= 49 // 2 + 2
+    assert len(knots_of(values, ONES(100), 0.0, 99.0, n_rows=50.0**2)) == 100
     assert knots_of(values[:9], ONES(9), 0.0, 8.0, n_rows=9.0).tolist() == values[:9].tolist()
 
 

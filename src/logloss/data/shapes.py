@@ -25,7 +25,7 @@ SIGNS = {INCREASING: 1, DECREASING: -1}
 MOST_DISTINCT = 128
 # Of others: the half at quantiles of the rows, the half at quantiles of the distinct values.
 MOST_KNOTS = 64
-# But of n rows no more than √n distinct values and √n / 2 knots, nor fewer than this.
+# But of n rows no more than 2√n distinct values and √n / 2 of other knots, nor fewer than this.
 FEW_KNOTS = 16
 
 
@@ -188,9 +188,9 @@ def knots_of(
     Where so few values occur, each of them; else quantiles of the rows, and quantiles of the distinct values: the first
     alone would leave none to the tail of a column that is mostly 0. Few rows have few knots.
     """
-    if n_rows < most_distinct**2:
+    if n_rows < (2 * most) ** 2:
         root = math.isqrt(round(n_rows))
-        most, most_distinct = min(most, max(root // 2, FEW_KNOTS)), min(most_distinct, max(root, FEW_KNOTS))
+        most, most_distinct = min(most, max(root // 2, FEW_KNOTS)), min(most_distinct, max(2 * root, FEW_KNOTS))
     distinct, places = np.unique(values, return_inverse=True)
     if len(distinct) > most_distinct:
         levels = (np.arange(most // 2) + 0.5) / (most // 2)
