@@ -42,10 +42,14 @@ def separated(seed: int):
     return X, (X[:, 0] + X[:, 1] - X[:, 2] > 0).astype(int)
 
 
-# What curves may cost where there are none: half of what each cost when lines had no prior, 0.129 in the first.
-@pytest.mark.parametrize(("draw", "most"), [(normal_columns, 0.06), (noise, 0.0), (separated, 0.0)])
-def test_of_a_hundred_rows_shapes_are_hardly_worse_than_a_line(draw, most):
-    excesses = [excess(*draw(seed), 100, seed) for seed in range(6)]
+# What curves may cost where there are none: at most twice what they do. Lines over the knots' numbers, which are not
+# straight in the values, cost 0.014 of 400 rows; without a prior of lines they cost 0.129 of 100 rows.
+@pytest.mark.parametrize(
+    ("draw", "n_rows", "most"),
+    [(normal_columns, 100, 0.03), (normal_columns, 400, 0.008), (noise, 100, -0.05), (separated, 100, -0.05)],
+)
+def test_of_few_rows_shapes_are_hardly_worse_than_a_line(draw, n_rows, most):
+    excesses = [excess(*draw(seed), n_rows, seed) for seed in range(6)]
     assert np.mean(excesses) <= most
 
 
@@ -54,7 +58,7 @@ def test_of_the_wines_shapes_are_as_good_as_a_line():
     excesses = np.array([excess(X, (target == 0).astype(int), 124, seed) for seed in range(1, 9)])
     # The splits' training rows overlap: Nadeau and Bengio's standard error.
     assert excesses.mean() <= 2 * np.sqrt(excesses.var(ddof=1) * (1 / 8 + 3 / 7))
-    assert excesses.max() < 0.1
+    assert excesses.max() < 0.07
 
 
 @pytest.mark.parametrize("kind", ["smooth", "linear"])
@@ -79,6 +83,7 @@ def test_columns_without_an_effect_leave_a_table_of_many_rows():
     y = rng.random(20_000) < 1 / (1 + np.exp(-X[:, 0] - 0.5 * X[:, 1]))
     model = logloss.fit(X, y.astype(int), shapes="auto", leave_one_out=False)
     freedom = [model.shapes[f"x{k}"].effective_degrees_of_freedom for k in range(11)]
-    assert min(freedom[:2]) > 0.9
+    # Straight effects of normal columns: the part that bends is out.
+    assert freedom[:2] == pytest.approx([1.0, 1.0], abs=0.01)
     # The largest of chance effects look like weak ones.
     assert np.median(freedom[2:]) < 0.5

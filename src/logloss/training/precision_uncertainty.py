@@ -3,6 +3,8 @@
 With ρ the logarithms of the precisions, J = dβ/dρ has the column −λₖ·V·βₖ of part k (βₖ its coefficients, 0 elsewhere),
 since the penalty is diagonal; Vρ is the inverse of the negative Hessian of the marginal likelihood of the quadratic
 approximation, with a vague normal prior, so that a precision of which the rows tell nothing has a variance.
+The prior of the choice itself (posterior.py) has no part in it: with its curvature added, bands cover up to 1
+percentage point less in simulated tables.
 
 References
 ----------
