@@ -63,6 +63,7 @@ def fit(
     pairs: str | Sequence[tuple[str, str]] | None = None,
     monotonic_cst: Mapping[str, int] | Sequence[int] | None = None,
     l2: float = 0.0,
+    l1: float = 0.0,
     fit_intercept: bool = True,
     l2_path: bool | int | Sequence[float] | None = None,
     cv: Any = None,
@@ -302,6 +303,7 @@ def fit(
     """
     options = FitOptions(
         l2=l2,
+        l1=l1,
         fit_intercept=fit_intercept,
         covariance=covariance,
         two_way=two_way,
@@ -390,7 +392,9 @@ def fit(
                 progress=progress,
             )
             problem = Problem.of(source, learned, options.l2)
-            problem = replace(problem, tolerance=options.tolerance, progress=progress, on_pass=on_pass)
+            problem = replace(
+                problem, l1=options.l1, tolerance=options.tolerance, progress=progress, on_pass=on_pass
+            )
             if choice_of_shapes is not None:
                 named = offset if isinstance(offset, str) else ""
                 sample = starting_sample(learned.design, learned.columns.sample)

@@ -34,6 +34,7 @@ class FitOptions:
     """The options of `fit` that concern no column: each as `fit` describes it."""
 
     l2: float = 0.0
+    l1: float = 0.0
     fit_intercept: bool = True
     covariance: str | None = None
     two_way: bool = False

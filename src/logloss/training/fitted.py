@@ -22,6 +22,7 @@ from logloss.training.certificate import Certificate
 from logloss.training.firth import PenalisedOptimum
 from logloss.training.fit_options import FitOptions
 from logloss.training.information_matrix import Information, collinear, information_at
+from logloss.training.lasso import least_l1_of_zeros
 from logloss.training.leave_one_out import out_of_sample_of
 from logloss.training.model import NEAR, LogisticModel
 from logloss.training.optimum import Optimum
@@ -63,7 +64,7 @@ def fitted_model(
     is_at_top = is_near or (separation is not None and separation.is_complete)
     if options.interval == PROFILE and is_at_top:
         profile = profile_of(optimum, {INTERCEPT: intercept} | named, options.penalty)
-    if is_near and problem.l2 == 0:
+    if is_near and problem.l2 == 0 and problem.l1 == 0:
         information = information_at(optimum, learned, np.isinf([intercept, *coefficients]))
     if information is not None:
         errors = errors_at(optimum, information, options.covariance, two_way=options.two_way)
@@ -80,6 +81,7 @@ def fitted_model(
         certificate=Certificate(last.bound, math.isfinite(optimum.bound)),
         passes=optimum.passes,
         l2=problem.l2,
+        l1=problem.l1,
         n_rows=problem.n_rows,
         base_rate=problem.base_rate,
         positive=positive_text(problem.roles),
@@ -100,7 +102,7 @@ def fitted_model(
         n_dropped=learned.columns.n_dropped,
         missing=problem.roles.missing,
         source=problem.source.name,
-        notes=(*problem.source.notes, *notes, *_doubts(optimum)),
+        notes=(*problem.source.notes, *notes, *_doubts(optimum), *_only_zeros(optimum)),
         penalty=options.penalty or "",
         modified_score=None if options.penalty is None else now.decrement / problem.sum_weight,
         mean_predicted=None if options.penalty is None else _mean_predicted(optimum),
@@ -185,6 +187,15 @@ def _doubts(optimum: Optimum) -> tuple[str, ...]:
             "the column, too large for float64. Mark codes as missing, or take logarithms"
         )
     return tuple(reasons)
+
+
+def _only_zeros(optimum: Optimum) -> tuple[str, ...]:
+    """A note on an L1 penalty under which every coefficient is 0."""
+    problem, now = optimum.problem, optimum.evaluation
+    if not problem.l1 or now.coefficients[1:].any():
+        return ()
+    least = significant(least_l1_of_zeros(problem, now.sums))
+    return (f"every coefficient is 0, as with any l1 of at least {least}",)
 
 
 def _warn(optimum: Optimum, separation: Separation | None, penalty: str | None) -> None:

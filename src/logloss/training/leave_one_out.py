@@ -149,7 +149,7 @@ def out_of_sample_of(optimum: Optimum, learned: Learned, sample: Block | None) -
     n_kept = sum(rows.n_rows for rows in pieces)
     # Refits are exact but cost O(n_rows² · width) a step; one step of many rows is near to them: its error is of second
     # order in leverages that shrink as 1 / n_rows.
-    if n_kept <= KEPT_WHOLE and n_kept == drawn.n_rows:
+    if n_kept <= KEPT_WHOLE and n_kept == drawn.n_rows and not problem.l1:
         return _refitted(optimum, refitted, learned, inverse, pieces)
     return _stepped(optimum, refitted, inverse, sample if is_sampled else None)
 

@@ -64,7 +64,7 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
         and their mean label.
     errors : Errors or None
         Standard errors; of quasi-separated classes, those of the finite coefficients, from the rows that are not
-        separated. None with an L2 penalty, where all rows are separated, where the fit did not converge or the
+        separated. None with an L1 or L2 penalty, where all rows are separated, where the fit did not converge or the
         information matrix is singular, and with fewer than two clusters.
     cautions : tuple of str
         Why the intervals of the coefficients may not have nominal coverage: fewer than 500 rows, 50 rows of the rarer
@@ -100,6 +100,8 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
         Profile-likelihood intervals and likelihood-ratio tests, with interval="profile".
     source, notes : str, tuple of str
         What it was trained on, and notes on how that was read.
+    l1 : float
+        Strength of the L1 penalty on the summed loss, under which coefficients may be exactly 0; 0: none.
     path : PenaltyPath or None
         The log loss of held-out rows at each value of `l2`, where l2_path= or penalty="auto" chose it.
 
@@ -144,15 +146,16 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
     modified_score: float | None = None
     mean_predicted: float | None = None
     profile: Profile | None = None
+    l1: float = 0.0
 
     @property
     def is_penalised(self) -> bool:
-        """Whether the fit has a penalty: L2, or Firth's."""
-        return bool(self.l2 or self.penalty)
+        """Whether the fit has a penalty: L1, L2, or Firth's."""
+        return bool(self.l1 or self.l2 or self.penalty)
 
     @property
     def penalised_log_likelihood(self) -> float:
-        """Log-likelihood of the training rows less the L2 penalty, or plus Firth's ½ log det(information), in nats.
+        """Log-likelihood of the training rows less the L1 and L2 penalty, or plus Firth's ½ log det(information), in nats.
 
         penalty="firth" maximises it; "flic" and "flac" have a slightly smaller value.
         """
@@ -250,7 +253,7 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
                 figures["n_clusters_of_each"] = list(self.errors.n_of_each)
                 figures["covariance_was_indefinite"] = self.errors.was_indefinite
         figures["standard_deviations"] = jsonable(self.design.sds)
-        figures |= self._profile_figures() | {"l2": self.l2}
+        figures |= self._profile_figures() | {"l2": self.l2, "l1": self.l1}
         if self.penalty:
             figures |= {"penalty": self.penalty, "modified_score_nats_per_row": self.modified_score}
             put(figures, "penalised_log_likelihood_nats", self.penalised_log_likelihood)

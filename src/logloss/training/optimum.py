@@ -25,6 +25,7 @@ from logloss.training.interruptible import (
     SAMPLE,
     tell_phase,
 )
+from logloss.training.lasso import first_point_of_lasso, solve_lasso
 from logloss.training.monotone import is_monotone, solve_monotone
 from logloss.training.problem import Problem
 from logloss.training.recipe import ROWS_PER_COEFFICIENT, cut
@@ -175,8 +176,9 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
 
     max_passes: of all of them together; where classes are separated, of the rows that are left there is at least one.
     """
-    if is_monotone(problem.design):
-        state = solve_monotone(problem, start, history, max_passes - len(history.passes))
+    if problem.l1 or is_monotone(problem.design):
+        solve_constrained = solve_lasso if problem.l1 else solve_monotone
+        state = solve_constrained(problem, start, history, max_passes - len(history.passes))
         rank, n_passes = state.history.known_rank, state.n_passes
         passes, is_ended = state.history.passes, n_passes >= max_passes
         return Optimum(problem, state.evaluation, rank, passes, None, is_ended, n_passes, own_rank=rank)
@@ -241,6 +243,8 @@ def first_point(
 ) -> tuple[Array, PassHistory]:
     """Where to begin: at a start that is given; else at the solution for the distinct rows, if these are far fewer, or
     for a sample if that is large enough; or at 0."""
+    if problem.l1:
+        return first_point_of_lasso(problem, start, sample)
     history = PassHistory.empty(problem)
     at = np.zeros(problem.design.width) if start is None else start
     if start is None and problem.rows is not None:

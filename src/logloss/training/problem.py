@@ -71,7 +71,7 @@ class Problem:
     are for, which `progress` is told. limits: of these, where it has any. needs_digits: whether passes go on beyond the
     tolerance until the coefficients have all their digits. rows: all of them, where the table is small and in memory.
     precisions: of the coefficients of shapes and pooled categories, on the user's scale, 0 elsewhere, shape (width,).
-    blocks: rows that take the place of those of the source, where there are any.
+    blocks: rows that take the place of those of the source, where there are any. l1: strength of the L1 penalty.
     """
 
     source: Source
@@ -93,6 +93,7 @@ class Problem:
     rows: KeptRows | None = None
     precisions: Array | None = None
     blocks: tuple[Block, ...] = ()
+    l1: float = 0.0
 
     @classmethod
     def of(cls, source: Source, learned: Learned, l2: float) -> Problem:
@@ -124,14 +125,27 @@ class Problem:
         return penalty
 
     @cached_property
+    def absolute(self) -> Array:
+        """What absolute coefficients are multiplied with, l1 on the user's scale, shape (width,): not the intercept."""
+        absolute: Array = self.l1 / self.design.scale
+        absolute[0] = 0.0
+        return absolute
+
+    def penalty_at(self, at: Array) -> float:
+        """The penalty at some coefficients, in nats: of their squares, and of their absolute values."""
+        of_squares = float(0.5 * self.penalty @ at**2)
+        return of_squares + float(self.absolute @ np.abs(at)) if self.l1 else of_squares
+
+    @cached_property
     def is_penalised(self) -> bool:
         """Whether there is a coefficient that is held back."""
-        return bool((self.penalty[1:] > 0).any())
+        return self.l1 > 0 or bool((self.penalty[1:] > 0).any())
 
     @cached_property
     def is_fully_penalised(self) -> bool:
-        """Whether each coefficient but the intercept is held back: only then is there a duality gap."""
-        return self.is_penalised and bool((self.penalty[self.free[int(self.fit_intercept) :]] > 0).all())
+        """Whether the square of each coefficient but the intercept is held back: only then is there a duality gap."""
+        own = self.penalty[self.free[int(self.fit_intercept) :]]
+        return bool((self.penalty[1:] > 0).any()) and bool((own > 0).all())
 
     @cached_property
     def is_expensive(self) -> bool:
@@ -275,8 +289,8 @@ class Problem:
         return Factor(hessian.taken(self.free, self.penalty[self.free]))
 
     def as_pass(self, at: Array, total_loss: float, bound: float, penalty: float | None = None) -> Pass:
-        """The result of a pass, in the user's coordinates and per row. penalty: in nats, that of l2 if left out."""
-        penalty = float(0.5 * self.penalty @ at**2) if penalty is None else penalty
+        """The result of a pass, in the user's coordinates and per row. penalty: in nats, that at it if left out."""
+        penalty = self.penalty_at(at) if penalty is None else penalty
         values = at / self.design.scale
         intercept = float(values[0] - values[1 : 1 + self.design.n_dense] @ self.design.centre)
         coefficients = tuple(self.design.named_values(values).tolist())

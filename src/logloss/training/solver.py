@@ -102,7 +102,7 @@ def _passes_in_memory(
     problem: Problem, start: Array, history: PassHistory, max_passes: int
 ) -> tuple[Evaluation, PassHistory] | None:
     """The last of the passes of Newton's method over a small table in memory; None where these do not converge."""
-    made = problem.newton_passes(start, _ends_of(problem), max_passes)
+    made = problem.newton_passes(start, ends_of(problem), max_passes)
     if made is None:
         return None
     passes, sums = made
@@ -239,14 +239,14 @@ def has_converged(problem: Problem, now: Evaluation) -> bool:
     A bound by a Hessian of single precision is proved again, by one in double precision if the duality gap does not: a
     pass without a Hessian, which takes less time, is made first where it is expected to make that gap small enough.
     """
-    bound, decrement = _ends_of(problem)
+    bound, decrement = ends_of(problem)
     if not (now.bound <= bound and now.decrement <= decrement):
         return False
     is_provisional = now.factor.is_single and problem.is_penalised
     return not (is_provisional and bound < duality_gap(problem, now) <= bound / SLOW_DECREASE)
 
 
-def _ends_of(problem: Problem) -> tuple[float, float]:
+def ends_of(problem: Problem) -> tuple[float, float]:
     """The bound, and half the squared Newton decrement, at which passes end: in nats, summed."""
     decrement = CONVERGED_DECREMENT * problem.sum_weight
     if problem.avoids_hessians:
@@ -280,6 +280,8 @@ def best_point(
     """
     points, losses = problem.losses(at, np.array(steps), lengths, FAR_ABOVE * objective, blocks)
     objectives = losses + 0.5 * (points**2 @ penalty)
+    if problem.l1:
+        objectives += np.abs(points) @ problem.absolute
     best = int(np.argmin(np.where(np.isnan(objectives), np.inf, objectives)))
     return TrialPoint(best, points[best], float(losses[best]), float(objectives[best]))
 
