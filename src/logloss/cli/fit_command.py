@@ -92,6 +92,13 @@ def folds_of(given: str | None) -> int | str | None:
     help="Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn; 0: none.",
 )
 @click.option(
+    "--l1",
+    type=float,
+    default=0.0,
+    metavar="X",
+    help="Strength of the L1 penalty on the summed loss, under which coefficients may be 0; 0: none.",
+)
+@click.option(
     "--penalty",
     type=click.Choice(["auto", "firth", "flic", "flac"]),
     help="auto: choose the L2 penalty by the leave-one-out log loss. Others: Firth's penalty, for separated classes "
@@ -202,7 +209,7 @@ def fit(
 ) -> None:
     """Fit a logistic regression or an additive model to Parquet or CSV files.
 
-    It minimises the log loss (plus an optional L2 penalty), with a proven bound on the distance from the minimum; or it
+    It minimises the log loss (plus an optional L1 or L2 penalty), with a proven bound on the distance from the minimum; or it
     maximises Firth's penalised likelihood.
     """
     if features and exclude:

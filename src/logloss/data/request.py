@@ -50,6 +50,7 @@ ALIASES = {
     **dict.fromkeys(("group", "groupby", "segment", "segments"), ("by", "cluster")),
     **dict.fromkeys(("time", "date", "timestamp", "period"), ("order",)),
     **dict.fromkeys(("c", "penalty", "alpha", "ridge", "reg"), ("l2",)),
+    **dict.fromkeys(("lasso", "l1_penalty", "lambda1"), ("l1",)),
     **dict.fromkeys(("cov", "cov_type", "vcov", "vce", "robust", "se_type"), ("covariance",)),
     **dict.fromkeys(("x", "columns", "feature_names", "cols"), ("features", "feature")),
     **dict.fromkeys(("tol", "rtol"), ("tolerance",)),

@@ -51,8 +51,11 @@ def _classifier(
     coefficients: Array,
     names: Sequence[str] | None,
 ) -> LogisticRegression:
-    l2 = model.l2 if isinstance(model, LogisticModel) else 0.0
-    classifier = LogisticRegression(C=1 / l2 if l2 else math.inf, fit_intercept=model.fit_intercept)
+    l1, l2 = (model.l1, model.l2) if isinstance(model, LogisticModel) else (0.0, 0.0)
+    options: dict[str, Any] = {"C": 1 / (l1 + l2) if l1 + l2 else math.inf}
+    if l1:
+        options |= {"solver": "saga", **_l1_options(l1 / (l1 + l2))}
+    classifier = LogisticRegression(fit_intercept=model.fit_intercept, **options)
     classifier.classes_ = np.array(classes)
     classifier.coef_, classifier.intercept_ = coefficients[None, :].copy(), np.array([intercept])
     classifier.n_features_in_ = len(coefficients)
@@ -60,6 +63,12 @@ def _classifier(
     if names is not None:
         classifier.feature_names_in_ = np.array(names, dtype=object)
     return classifier
+
+
+def _l1_options(l1_ratio: float) -> dict[str, Any]:
+    """What a share of L1 in the penalty is called: before scikit-learn 1.8 a kind of penalty beside it."""
+    has_kinds = LogisticRegression().penalty == "l2"
+    return {"penalty": "elasticnet", "l1_ratio": l1_ratio} if has_kinds else {"l1_ratio": l1_ratio}
 
 
 def _names(design: Design) -> tuple[str, ...] | None:

@@ -27,7 +27,7 @@ from logloss.estimators.sklearn_arguments import (
     EstimatorSeparationWarning,
     as_scikit_learn_warns,
     check_arguments,
-    l2_of,
+    penalties_of,
 )
 from logloss.text import count, listed, significant, value_text
 from logloss.training.certificate import Certificate
@@ -45,18 +45,23 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     It takes every argument of scikit-learn's class and minimises the same objective; scikit-learn's default solver may
     stop before the minimum:
 
-    .. math:: \sum_i s_i \{ \log(1 + e^{z_i}) - y_i z_i \} + \tfrac{1}{2 C} |w|^2, \quad z_i = b + x_i^T w
+    .. math:: \sum_i s_i \{ \log(1 + e^{z_i}) - y_i z_i \} + \tfrac{\rho}{C} |w|_1 + \tfrac{1 - \rho}{2 C} |w|^2, \quad
+        z_i = b + x_i^T w
+
+    with ρ = `l1_ratio`.
 
     The intercept is never penalised. Columns need no scaling for convergence.
 
     Parameters
     ----------
-    penalty : {"l2", None}
-        The penalty; None, like C=inf, for none. "l1" and "elasticnet" are refused.
+    penalty : {"l2", "l1", "elasticnet", None}
+        The penalty; None, like C=inf, for none. "l1", as l1_ratio=1 without it.
     C : float > 0
-        Inverse of regularization strength, 1 / `l2` of `logloss.fit`; `inf` for no penalty.
-    l1_ratio : float or None
-        0 or None, for an L2 penalty; other values are refused.
+        Inverse of regularization strength: `l1` of `logloss.fit` is l1_ratio / C, `l2` (1 − l1_ratio) / C; `inf` for
+        no penalty.
+    l1_ratio : float in [0, 1], or None
+        Share of L1 in the penalty; 0 or None, for an L2 penalty. Above 0 it takes solver="saga" or, as 1, "liblinear",
+        as in scikit-learn; which one changes nothing.
     dual : bool
         Changes nothing.
     tol : float ≥ 0
@@ -183,7 +188,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         sample_weight: one weight ≥ 0 for each row, or one number for all. Cost: as `logloss.fit`. Dense float32 and
         float64 arrays are read where they are.
         """
-        l2 = self._checked_l2()
+        l1, l2 = self._checked_penalties_of_fit()
         refuse_sparse(X)
         warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
         X, y = validate_data(self, X, y, dtype=FLOATS)
@@ -200,17 +205,17 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             return self._keep_constant(0.0, X.dtype, Certificate(math.inf, False))
         with_weight = label if weight is None else label[weight > 0]
         if with_weight.min() == with_weight.max():
-            return self._fit_one_class(X, label, weight, l2)
-        model = self._fitted_model(X, label, weight, l2)
+            return self._fit_one_class(X, label, weight, l2, l1)
+        model = self._fitted_model(X, label, weight, l2, l1)
         self.model_ = replace(model, positive=f"y = {value_text(self.classes_[1:].tolist()[0])}")
         self._keep(model, X, weight)
         self.prior_corrected_intercept_ = self.intercept_ - self.intercept_.dtype.type(math.log(ratio))
         return self
 
-    def _checked_l2(self) -> float:
-        """The strength of the penalty, once every argument is checked."""
+    def _checked_penalties_of_fit(self) -> tuple[float, float]:
+        """The strengths of the L1 and L2 penalties, once every argument is checked."""
         check_arguments(self)
-        return l2_of(
+        return penalties_of(
             self.penalty,
             self.C,
             self.l1_ratio,
@@ -219,7 +224,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             multi_class=self.multi_class,
         )
 
-    def _fitted_model(self, X: Array, label: Array, weight: Array | None, l2: float) -> LogisticModel:
+    def _fitted_model(
+        self, X: Array, label: Array, weight: Array | None, l2: float, l1: float = 0.0
+    ) -> LogisticModel:
         """`logloss.fit` of rows and their codes."""
         names = tuple(getattr(self, "feature_names_in_", ()))
         # None, or, as far as scikit-learn lets them through, some twice.
@@ -234,6 +241,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 "y_true",
                 features=[MATRIX],
                 l2=l2,
+                l1=l1,
                 fit_intercept=bool(self.fit_intercept),
                 sample_weight=None if weight is None else "sample_weight",
                 tolerance=self._tolerance,
@@ -258,7 +266,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         self.coef_, self.intercept_ = coefficients[None, :], intercept
         self.n_iter_ = np.array([len(model.passes)], dtype=np.int32)
 
-    def _fit_one_class(self, X: Array, label: Array, weight: Array | None, l2: float) -> LogisticRegression:
+    def _fit_one_class(
+        self, X: Array, label: Array, weight: Array | None, l2: float, l1: float = 0.0
+    ) -> LogisticRegression:
         """Rows of one class only have weight."""
         weight = np.ones(len(label)) if weight is None else weight
         row = int(np.argmax(weight > 0))
@@ -267,7 +277,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             mirrored = np.append(label, 1 - label[row])
             halved = np.append(weight, weight[row] / 2)
             halved[row] /= 2
-            model = self._fitted_model(np.vstack([X, -X[row : row + 1]]), mirrored, halved, l2)
+            model = self._fitted_model(np.vstack([X, -X[row : row + 1]]), mirrored, halved, l2, l1)
             self._keep(model, X, weight)
             # Of rows of one class it would state a base rate that is not theirs; only limits need it, to predict.
             self.model_ = None if np.isfinite(self.coef_).all() else model

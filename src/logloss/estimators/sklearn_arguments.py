@@ -71,10 +71,10 @@ def check_arguments(estimator: BaseEstimator) -> None:
         raise InvalidParameter(str(error)) from None
 
 
-def l2_of(
+def penalties_of(
     penalty: str | None, C: float, l1_ratio: float | None, *, solver: str, dual: bool, multi_class: str = "auto"
-) -> float:
-    """The strength of the L2 penalty that arguments ask for, `l2` of `logloss.fit`; an L1 penalty is refused."""
+) -> tuple[float, float]:
+    """The strengths of the L1 and L2 penalties that arguments ask for: (`l1`, `l2`) of `logloss.fit`."""
     if penalty == "elasticnet" and l1_ratio is None:
         raise DataError("l1_ratio must be specified when penalty is elasticnet.")
     kind = penalty
@@ -83,11 +83,6 @@ def l2_of(
         kind = "elasticnet" if l1_ratio and l1_ratio < 1 else "l1" if l1_ratio else "l2"
         kind = None if kind == "l2" and math.isinf(C) else kind
     check_solver(solver, kind, dual)
-    if kind == "l1" or (kind == "elasticnet" and l1_ratio):
-        raise DataError(
-            f"an L1 penalty is not available; got penalty={penalty!r}, l1_ratio={l1_ratio!r}. Use l1_ratio=0 (an "
-            'L2 penalty), or scikit-learn\'s LogisticRegression(solver="saga").'
-        )
     if multi_class == "multinomial":
         raise DataError(
             "multi_class='multinomial' gives two classes half the L2 penalty and half the coefficients; scikit-learn "
@@ -95,7 +90,23 @@ def l2_of(
         )
     if penalty is None and C != 1:
         warn("Setting penalty=None will ignore the C and l1_ratio parameters.")
-    return 0.0 if kind is None else 1 / C
+    if kind is None:
+        return 0.0, 0.0
+    share = {"l1": 1.0, "l2": 0.0}.get(kind, l1_ratio or 0.0)
+    return share / C, (1.0 - share) / C
+
+
+def l2_of(
+    penalty: str | None, C: float, l1_ratio: float | None, *, solver: str, dual: bool, multi_class: str = "auto"
+) -> float:
+    """The strength of the L2 penalty where no other is available; an L1 penalty is refused."""
+    l1, l2 = penalties_of(penalty, C, l1_ratio, solver=solver, dual=dual, multi_class=multi_class)
+    if l1:
+        raise DataError(
+            f"an L1 penalty is not available along a path; got penalty={penalty!r}, l1_ratio={l1_ratio!r}. Use "
+            "l1_ratios=(0,) (an L2 penalty), or GridSearchCV over C of LogisticRegression."
+        )
+    return l2
 
 
 def check_solver(solver: str, penalty: str | None, dual: bool) -> None:

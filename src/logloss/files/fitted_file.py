@@ -307,6 +307,8 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("errors", _are_errors_of, "one for each coefficient"),
         Rule("penalty", lambda m: m.penalty in ("", *PENALTIES), f"nothing, or one of {', '.join(PENALTIES)}"),
         Rule("l2", lambda m: not (m.l2 and m.penalty), "0 under another penalty"),
+        Rule("l1", lambda m: 0 <= m.l1 < np.inf, "a finite number of at least 0"),
+        Rule("l1", lambda m: not (m.l1 and m.penalty), "0 under another penalty"),
         Rule("modified_score", _has_score, "a number of at least 0 under Firth's penalty, and none without"),
         Rule("mean_predicted", _is_mean, "a share under Firth's penalty, and none without"),
         Rule("profile", _is_profile_of, "one for each coefficient"),

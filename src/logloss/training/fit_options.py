@@ -52,6 +52,11 @@ class FitOptions:
                 f"`l2` must be finite and at least 0; got {self.l2!r}. It is the strength of the L2 penalty on the "
                 "summed loss, 1 / C in scikit-learn."
             )
+        if not (isinstance(self.l1, Real) and 0 <= self.l1 < math.inf):
+            raise DataError(
+                f"`l1` must be finite and at least 0; got {self.l1!r}. It is the strength of the L1 penalty on the "
+                "summed loss, l1_ratio / C in scikit-learn."
+            )
         for name in ("fit_intercept", "two_way", "leave_one_out"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise DataError(f"`{name}` must be True or False; got {getattr(self, name)!r}.")
@@ -70,6 +75,8 @@ class FitOptions:
                 "`two_way`: each combination of the columns is then one cluster."
             )
         object.__setattr__(self, "l2", float(self.l2))
+        object.__setattr__(self, "l1", float(self.l1))
+        self._check_l1()
         object.__setattr__(self, "l2_path", penalties_of(self.l2_path))
         if self.covariance is not None and (self.l2 or self.chooses_l2):
             without = f'penalty="{AUTO}"' if self.penalty == AUTO else "`l2` and `l2_path`"
@@ -106,6 +113,19 @@ class FitOptions:
                 f'`covariance="{self.covariance}"` needs clusters: pass `cluster=`. For independent rows choose one of '
                 f"{', '.join((INFORMATION, *OF_ROWS))}."
             )
+
+    def _check_l1(self) -> None:
+        if not self.l1:
+            return
+        refused = {
+            f'covariance="{self.covariance}"': (self.covariance is not None, "has no standard errors"),
+            'interval="profile"': (self.interval == PROFILE, "has no intervals"),
+            "l2_path": (self.l2_path is not None, "is not compared along a path of `l2`; both together are l1= and l2="),
+            f'penalty="{self.penalty}"': (self.penalty is not None, "stands for itself or beside l2="),
+        }
+        for name, (is_given, why) in refused.items():
+            if is_given:
+                raise DataError(f"`l1` is not used with {name}: an L1 penalty {why}. Leave one of them out.")
 
     def _check_penalty(self) -> None:
         if self.penalty is None:

@@ -310,7 +310,9 @@ def likelihood_ratio_test(model: LogisticModel, other: LogisticModel) -> Hypothe
 def _refuse_no_likelihood(model: LogisticModel) -> None:
     """Refuse a model whose log loss is no likelihood of independent rows that it maximises."""
     reason = ""
-    if model.l2:
+    if model.l1:
+        reason = f"one has a penalty (l1 = {model.l1:g}), so it does not maximise the likelihood; fit with l1=0"
+    elif model.l2:
         reason = f"one has a penalty (l2 = {model.l2:g}), so it does not maximise the likelihood; fit with l2=0"
     elif model.penalty:
         reason = f'one has the penalty "{model.penalty}", so it does not maximise the likelihood; fit without `penalty`'

@@ -21,6 +21,7 @@ import numpy as np
 from logloss.answers.estimate import logit
 from logloss.data.block import Block
 from logloss.data.rows import Array
+from logloss.data.source import KeptSource
 from logloss.onepass.kernels.newton_rules import ROUNDING, is_stirring, rounding_of_objective
 from logloss.onepass.summaries.hessian import Hessian
 from logloss.training.distinct_rows import with_distinct_rows
@@ -29,7 +30,7 @@ from logloss.training.factor import Factor
 from logloss.training.interruptible import SAMPLE, tell_phase
 from logloss.training.lasso_step import Quadratic, least_of
 from logloss.training.problem import Problem
-from logloss.training.recipe import cut
+from logloss.training.recipe import ROWS_PER_COEFFICIENT, cut
 from logloss.training.solver import LENGTHS_WITH_WALLS, SolverState, best_point, ends_of, has_walls
 
 if TYPE_CHECKING:
@@ -40,8 +41,14 @@ LENGTHS = tuple(2.0**-k for k in range(1, 20))
 # What a step is held back with, in units of the largest diagonal that the Hessian had: enough for a solution where
 # columns depend on each other, too little to slow down the others.
 HELD = 1e-10
+# Of the pull of the absolute values: that with so much less has a bound, too.
+SHARES = (2.0**-4, 2.0**-8, 2.0**-12)
 # A sample is fitted until its bound is such a share of its own error, p / 2 nats; passes over it at most.
 OF_SAMPLE, MOST_OF_SAMPLE = 1e-3, 25
+# Of a table in memory without a sample every so many rows are one, if they are as many at least; prior observations.
+THINNED, FEWEST_ROWS, N_PRIOR = 8, 1000, 10
+# Instead of 0 below a ratio.
+TINY = 1e-300
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,24 +95,48 @@ def first_point_of_lasso(
     at = np.zeros(problem.design.width)
     if problem.fit_intercept and problem.roles.offset is None:
         at[0] = logit(problem.base_rate)
-    if sample is None:
+    part = None if sample is None else with_distinct_rows(problem, sample)
+    if part is None:
+        part = _sampled(problem, sample, at)
+    if part is None:
         return at, history
     tell_phase(problem.progress, SAMPLE)
-    part = with_distinct_rows(problem, sample) or _of_sample(problem, sample)
     tolerance = max(problem.tolerance, OF_SAMPLE * len(problem.free) / (2 * part.n_rows))
     part = replace(part, tolerance=tolerance, needs_digits=False, on_pass=None)
     return solve_lasso(part, at, PassHistory.empty(part), MOST_OF_SAMPLE).evaluation.coefficients, history
 
 
-def _of_sample(problem: Problem, sample: Block) -> Problem:
-    """The same problem of a sample, whose penalties weigh as much beside its rows."""
+def _sampled(problem: Problem, sample: Block | None, at: Array) -> Problem | None:
+    """The problem of a sample, or of every THINNED-th row of a table in memory; None where these are too few.
+
+    Some prior observations of the usual size of each feature, at its point, hold back levels of which few rows are in
+    it, which may all have one class.
+    """
+    least = max(FEWEST_ROWS, ROWS_PER_COEFFICIENT * len(problem.free))
+    part = None
+    if sample is not None:
+        part = _of_blocks(problem, tuple(cut(sample)))
+    elif isinstance(problem.source, KeptSource) and problem.n_rows >= THINNED * least:
+        blocks = problem.source.kept_blocks(problem.roles)
+        part = _of_blocks(problem, tuple(block.taken(slice(0, None, THINNED)) for block in blocks))
+    if part is None:
+        return None
+    sums = part.curvature(at)
+    usual = sums.hessian.diagonal / max(float(sums.curvature[0]), TINY) * part.design.scale**2
+    return replace(part, precisions=N_PRIOR * usual + part.l2)
+
+
+def _of_blocks(problem: Problem, blocks: tuple[Block, ...]) -> Problem | None:
+    """The same problem of some of the rows, beside which penalties weigh as much; None where these have no weight."""
     from logloss.onepass.summaries import mass_of
 
-    sum_weight = float(np.sum(mass_of(sample)))
+    n_rows = sum(block.n_rows for block in blocks)
+    sum_weight = float(sum(np.sum(mass_of(block)) for block in blocks))
     share = sum_weight / problem.sum_weight
+    if not share > 0:
+        return None
     l1, l2 = problem.l1 * share, problem.l2 * share
-    blocks = tuple(cut(sample))
-    return replace(problem, blocks=blocks, n_rows=sample.n_rows, sum_weight=sum_weight, l1=l1, l2=l2, rows=None)
+    return replace(problem, blocks=blocks, n_rows=n_rows, sum_weight=sum_weight, l1=l1, l2=l2, rows=None)
 
 
 def least_l1_of_zeros(problem: Problem, sums: CurvatureSummary) -> float:
@@ -192,15 +223,24 @@ def newton_bound(
     weights, values = problem.absolute[free], at[free]
     gradient = (sums.gradient + problem.penalty * at)[free]
     pull = np.where(values == 0, np.clip(-gradient, -weights, weights), weights * np.sign(values))
-    excess = 0.0
-    if factor is not None and rank.null is not None:
-        pull -= _along(rank.null, pull, weights)
-        excess = _excess(pull, weights)
     still = None if factor is None else np.zeros(len(free))
-    # The linear function is added, not subtracted.
-    own = bound_at(problem, rank, sums, objective, gradient, factor, still, (-pull, np.abs(pull)))
-    above = np.maximum(weights * np.abs(values) - pull * values, 0.0)
-    return own + float(above.sum()) + excess * objective
+
+    def own_bound(pull: Array) -> float:
+        # The linear function is added, not subtracted.
+        return bound_at(problem, rank, sums, objective, gradient, factor, still, (-pull, np.abs(pull)))
+
+    if factor is None or rank.null is None:
+        return own_bound(pull)
+    pull -= _along(rank.null, pull, weights)
+    excess = _excess(pull, weights)
+    above = float(np.maximum(weights * np.abs(values) - pull * values, 0.0).sum())
+    absolute = float(weights @ np.abs(values))
+    # At most so large are the absolute values at the minimum.
+    most = min(
+        objective,
+        *((share * absolute + above + own_bound((1 - share) * pull)) / max(share - excess, TINY) for share in SHARES),
+    )
+    return own_bound(pull) + above + excess * most
 
 
 def _along(null: Array, pull: Array, weights: Array) -> Array:

@@ -143,6 +143,8 @@ def _with_signs(part: Quadratic, gram: Array, values: Array) -> Array:
 
 def _solved(part: Quadratic, gram: Array, values: Array, chosen: Array, pull: Array) -> Array | None:
     """Where the slope of some coefficients is minus their pull, the others fixed; None where that is not determined."""
+    if not len(chosen):
+        return values[chosen]
     own = gram[np.ix_(chosen, chosen)]
     size = np.sqrt(np.diag(own))
     if not (size > 0).all():

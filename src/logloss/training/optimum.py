@@ -179,7 +179,8 @@ def find_optimum(problem: Problem, start: Array, history: PassHistory, max_passe
     if problem.l1 or is_monotone(problem.design):
         solve_constrained = solve_lasso if problem.l1 else solve_monotone
         state = solve_constrained(problem, start, history, max_passes - len(history.passes))
-        rank, n_passes = state.history.known_rank, state.n_passes
+        # An L1 penalty chooses among coefficients that predict the same.
+        rank, n_passes = Rank() if problem.l1 else state.history.known_rank, state.n_passes
         passes, is_ended = state.history.passes, n_passes >= max_passes
         return Optimum(problem, state.evaluation, rank, passes, None, is_ended, n_passes, own_rank=rank)
     separating: SeparatingDirections | None = None

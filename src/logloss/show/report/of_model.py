@@ -15,6 +15,7 @@ from logloss.show.words.of_model import (
     head_of,
     infinite_rows,
     left_out,
+    n_zeros,
     out_of_sample,
     remarks_of,
     why_no_errors,
@@ -94,7 +95,7 @@ def _fit(model: LogisticModel) -> str:
         )
     if not model.certificate.is_proven:
         return f"The fit took {passes}; its distance from the optimum is not certified."
-    what = "objective (log loss and penalty)" if model.l2 else "log loss"
+    what = "objective (log loss and penalty)" if model.is_penalised else "log loss"
     return (
         f"The optimum is certified: the {what} is at most {model.certificate.nats_per_row:.0e} nats per row above its "
         f"minimum, after {passes}."
@@ -109,6 +110,8 @@ def _doubts(model: LogisticModel) -> list[str]:
         doubts.append(f"{which}; of the coefficients that fit equally well, those of least norm are shown.")
     if model.errors is not None and model.separation is not None:
         doubts.append("Standard errors are those of the finite coefficients, from the rows that are not separated.")
+    if model.l1:
+        doubts.append(f"{count(n_zeros(model))} of {counted(len(model.coefficients), 'coefficient')} are 0.")
     if model.errors is None:
         doubts.append(f"Standard errors are not available: {why_no_errors(model)}.")
     return doubts

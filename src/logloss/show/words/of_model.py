@@ -64,7 +64,8 @@ def text_of(model: LogisticModel, per: str = UNIT) -> str:
 
 def head_of(model: LogisticModel) -> str:
     """What it predicts, from what, and how many rows it was trained on."""
-    penalty = f"l2 = {model.l2:g}" if model.l2 else PENALTIES[model.penalty]
+    strengths = [f"{name} = {value:g}" for name, value in (("l1", model.l1), ("l2", model.l2)) if value]
+    penalty = ", ".join(strengths) or PENALTIES[model.penalty]
     return ", ".join([*head_clauses(model, counted(len(model.design.read), "feature")), penalty])
 
 
@@ -83,10 +84,11 @@ def head_clauses(model: LogisticModel | AdditiveModel, of: str) -> list[str]:
 
 
 def shown_of(model: LogisticModel, limits: tuple[int, int] = IN_TEXT) -> list[str]:
-    """The names of the coefficients that are shown, in the order of the model."""
+    """The names of the coefficients that are shown, in the order of the model; with an L1 penalty those that are not 0,
+    by their size."""
     most, chosen_of_many = limits
-    names = list(model.coefficients)
-    if len(names) <= most:
+    names = [name for name, value in model.coefficients.items() if value or not model.l1]
+    if len(names) <= most and not model.l1:
         return names
     size = dict(zip(model.design.names, model.design.scale[model.design.places].tolist(), strict=True))
 
@@ -95,14 +97,22 @@ def shown_of(model: LogisticModel, limits: tuple[int, int] = IN_TEXT) -> list[st
         error = math.nan if model.errors is None else model.errors.coefficients[name]
         return value / error if error > 0 else value * size[name]
 
-    chosen = set(sorted(names, key=distance, reverse=True)[:chosen_of_many])
+    largest = sorted(names, key=distance, reverse=True)
+    if model.l1:
+        return largest if len(names) <= most else largest[:chosen_of_many]
+    chosen = set(largest[:chosen_of_many])
     return [name for name in names if name in chosen]
 
 
 def left_out(model: LogisticModel, limits: tuple[int, int] = IN_TEXT) -> list[str]:
     """How many coefficients are not shown."""
-    n_left = len(model.coefficients) - len(shown_of(model, limits))
+    n_left = len(model.coefficients) - n_zeros(model) - len(shown_of(model, limits))
     return [f"… and {count(n_left)} more, nearer to 0: model.coefficient_table"] if n_left else []
+
+
+def n_zeros(model: LogisticModel) -> int:
+    """How many coefficients an L1 penalty holds at 0, which are not shown; 0 without one."""
+    return sum(value == 0 for value in model.coefficients.values()) if model.l1 else 0
 
 
 def coefficient_rows(
@@ -112,16 +122,21 @@ def coefficient_rows(
 
     The levels of a category are indented below its name, its reference in its place, unless there is one other level.
     """
-    shown = set(shown_of(model, limits))
+    order = {name: rank for rank, name in enumerate(shown_of(model, limits))}
     table = coefficient_table(model, per)
     of_name = {row["name"]: row for row in table}
     rows = [_cells(model, row, has_odds=False) for row in table[: len(table) - len(model.coefficients)]]
+    parts: list[tuple[int, list[list[str]]]] = []
     for term in model.design.terms:
-        names = [name for name in term.coefficient_names if name in shown]
+        names = [name for name in term.coefficient_names if name in order]
         if is_grouped(term) and names:
-            rows += _rows_of_levels(model, term, of_name, shown)
+            first = min(order[name] for name in names)
+            parts.append((first, _rows_of_levels(model, term, of_name, set(order))))
         else:
-            rows += [_cells(model, of_name[name]) for name in names]
+            parts += [(order[name], [_cells(model, of_name[name])]) for name in names]
+    # In the order of the terms, which that of the names is without an L1 penalty; the levels of a category together.
+    for _, own in sorted(parts, key=lambda part: part[0]):
+        rows += own
     heads = _names(model, per)
     return [heads, *rows], "".join("l" if head in ("", "95% CI") else "r" for head in heads)
 
@@ -212,6 +227,8 @@ def remarks_of(model: LogisticModel, per: str = UNIT) -> list[str]:
     if model.penalty:
         penalised = significant(model.penalised_log_likelihood, 6)
         lines.append(f"likelihood log L {significant(model.log_likelihood, 6)}; penalised {penalised}")
+    elif model.l1:
+        lines.append(f"zero       {count(n_zeros(model))} of {counted(len(model.coefficients), 'coefficient')}")
     elif model.l2 == 0 and model.separation is None:
         lines.append(
             f"likelihood log L {significant(model.log_likelihood, 6)}; AIC {significant(model.aic, 6)}; "
@@ -273,7 +290,7 @@ def _optimum(model: LogisticModel) -> str:
     if model.separation is not None:
         named = listed([printable(name) for name in model.separation.columns]) or "the intercept"
         clauses.append(f"separated by {named}: no finite maximum-likelihood estimate, the limit is shown")
-    elif model.l2 == 0 and model.certificate.is_proven:
+    elif not (model.l1 or model.l2) and model.certificate.is_proven:
         clauses.append("not separated")
     return f"optimum    {'; '.join(clauses)}"
 
@@ -363,8 +380,9 @@ def _mean_predicted(model: LogisticModel) -> list[str]:
 
 def why_no_errors(model: LogisticModel) -> str:
     """Why there are no standard errors, as far as the model shows."""
-    if model.l2:
-        return "the penalty biases the coefficients; l2=0 has standard errors"
+    if model.l1 or model.l2:
+        without = " and ".join(f"{name}=0" for name, value in (("l1", model.l1), ("l2", model.l2)) if value)
+        return f"the penalty biases the coefficients; {without} has standard errors"
     if all(map(math.isinf, (model.intercept, *model.coefficients.values()))) or _is_parted(model):
         return "the classes are separated"
     if model.certificate.nats_per_row * model.n_rows <= NEAR:
