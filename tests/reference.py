@@ -1105,3 +1105,23 @@ def table_sums(
         for i, j, u in corners(*row):
             out[i][j] = [total + u * Fraction(value) for total, value in zip(out[i][j], values, strict=True)]
     return out
+
+
+def descend_coordinates(
+    gram: Any, slope: Any, weights: Any, at: Any, least_gain: float, most_sweeps: int
+) -> tuple[int, Any, Any]:
+    """(Sweeps, slope, coordinates) of coordinate descent on a quadratic plus weighted absolute values."""
+    slope, at = slope.copy(), at.copy()
+    for sweep in range(most_sweeps):
+        gains = [0.0]
+        for j in range(len(at)):
+            if not gram[j, j] > 0:
+                continue
+            pull = gram[j, j] * at[j] - slope[j]
+            after = math.copysign(max(abs(pull) - weights[j], 0.0), pull) / gram[j, j] if abs(pull) > weights[j] else 0.0
+            move, at[j] = after - at[j], after
+            slope = slope + move * gram[j]
+            gains.append(move * move * gram[j, j])
+        if not max(gains) > 2 * least_gain:
+            return sweep + 1, slope, at
+    return most_sweeps, slope, at

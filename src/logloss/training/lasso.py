@@ -41,6 +41,8 @@ LENGTHS = tuple(2.0**-k for k in range(1, 20))
 # What a step is held back with, in units of the largest diagonal that the Hessian had: enough for a solution where
 # columns depend on each other, too little to slow down the others.
 HELD = 1e-10
+# Of so many coefficients the Hessian is factored in each of the last passes.
+FEW_COEFFICIENTS = 200
 # Of the pull of the absolute values: that with so much less has a bound, too.
 SHARES = (2.0**-4, 2.0**-8, 2.0**-12)
 # A sample is fitted until its bound is such a share of its own error, p / 2 nats; passes over it at most.
@@ -81,6 +83,7 @@ def solve_lasso(problem: Problem, start: Array, history: PassHistory, max_passes
         if reached.bound <= bound and reached.decrement <= decrement:
             break
         reached, history, is_stopped = _stepped(problem, history, reached, last_pass)
+    reached, history = _proved(problem, history, reached)
     return SolverState(_as_evaluation(problem, reached), history, is_slow=False, is_stopped=is_stopped)
 
 
@@ -188,12 +191,23 @@ def _evaluated(problem: Problem, history: PassHistory, at: Array) -> tuple[Reach
     next_values = least_of(Quadratic(held, gradient, weights, values))
     decrement = _expected_gain(held, gradient, weights, values, next_values)
     bound = min(dual_bound(problem, sums, objective), newton_bound(problem, Rank(), sums, objective, None))
-    most = problem.tolerance * problem.sum_weight
-    if bound > most >= decrement:
-        sums, factor, history = factored(problem, history, sums)
-        bound = min(bound, newton_bound(problem, history.known_rank, sums, objective, factor))
     reached = Reached(sums, objective, gradient, hessian, next_values, decrement, bound)
-    return reached, history.with_pass(problem, at, sums.total_loss, bound)
+    if len(free) <= FEW_COEFFICIENTS and decrement <= problem.tolerance * problem.sum_weight:
+        reached, history = _proved(problem, history, reached)
+    return reached, history.with_pass(problem, at, sums.total_loss, reached.bound)
+
+
+def _proved(problem: Problem, history: PassHistory, reached: Reached) -> tuple[Reached, PassHistory]:
+    """With the bound that needs the Hessian factored, where the one that needs no factor is not within the tolerance.
+
+    Where columns outnumber rows that takes longer than several passes, after which the other one mostly is.
+    """
+    most = problem.tolerance * problem.sum_weight
+    if reached.bound <= most or not reached.decrement <= most:
+        return reached, history
+    sums, factor, history = factored(problem, history, reached.sums)
+    bound = newton_bound(problem, history.known_rank, sums, reached.objective, factor)
+    return replace(reached, bound=min(reached.bound, bound)), history
 
 
 def _expected_gain(hessian: Hessian, gradient: Array, weights: Array, values: Array, after: Array) -> float:

@@ -60,7 +60,8 @@ class OutOfSample:
 
     log_loss: nats per row, inf where leaving a row out separates the rest; log_loss_where_finite: without such rows.
     kind: "refits", "steps" (one Newton step for each), or "sampled steps"; each leaves monotone curves
-    flat where constraints hold those of all rows. n_rows: how many were left out in turn.
+    flat where constraints hold those of all rows, and under an L1 penalty signs and zeros of coefficients: in
+    11 simulated tables of 60 to 150 rows that moved the increase over the loss of the fit by up to 16%. n_rows: how many were left out in turn.
     Of a sample only the increase over the loss of the fit is estimated: in 20 simulated tables of 200,000 to 320,000
     rows it was off by up to 12% with base rates near 0.5, 35% from 0.02 to 0.1 and 47% below 0.01, and the log loss by
     4e-5 nats at most.
@@ -149,7 +150,7 @@ def out_of_sample_of(optimum: Optimum, learned: Learned, sample: Block | None) -
     n_kept = sum(rows.n_rows for rows in pieces)
     # Refits are exact but cost O(n_rows² · width) a step; one step of many rows is near to them: its error is of second
     # order in leverages that shrink as 1 / n_rows.
-    if n_kept <= KEPT_WHOLE and n_kept == drawn.n_rows and not problem.l1:
+    if n_kept <= KEPT_WHOLE and n_kept == drawn.n_rows:
         return _refitted(optimum, refitted, learned, inverse, pieces)
     return _stepped(optimum, refitted, inverse, sample if is_sampled else None)
 
@@ -217,7 +218,9 @@ def _refitted(
 
     rows = KeptRows(tuple(pieces), optimum.problem.design)
     at = optimum.evaluation.coefficients
-    logits, has_converged = _converged(rows, optimum.problem.penalty, at, inverse)
+    # Of an L1 penalty: the coefficients that are 0 stay so, as the inverse has nothing of them, and others keep signs.
+    pull = optimum.problem.absolute * np.sign(at)
+    logits, has_converged = _converged(rows, optimum.problem.penalty, at, inverse, pull)
     infinite, n_rows = [], len(rows.labels)
     for i in np.flatnonzero(~has_converged).tolist():
         rate = _rate_without(learned, rows, i)
@@ -253,8 +256,10 @@ def _rate_without(learned: Learned, rows: KeptRows, i: int) -> float:
     return (columns.sum_positive - weight * float(rows.labels[i])) / (columns.sum_weight - weight)
 
 
-def _converged(rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tuple[Array, Array]:
+def _converged(rows: KeptRows, penalty: Array, at: Array, inverse: Array, pull: Array) -> tuple[Array, Array]:
     """(The log-odds of each row under the fit to the others, whether that fit has converged); inverse: of the Hessian.
+
+    pull: the gradient of a linear function that is added to the objective, shape (width,).
 
     Steps without row i take the Hessian of all rows less what it adds to that, by the formula of Sherman and Morrison.
     Cost: O(n_rows² · width) a step, on all processors.
@@ -262,7 +267,7 @@ def _converged(rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tup
     from logloss.onepass.kernels.left_out import left_out_moves
     from logloss.onepass.run import available_cpus
 
-    of_all, logits = _fit_to_all(rows, penalty, at, inverse)
+    of_all, logits = _fit_to_all(rows, penalty, at, inverse, pull)
     n_rows = len(logits)
     moves, has_converged = np.zeros(n_rows), np.zeros(n_rows, dtype=bool)
     limits = CONVERGED * n_rows, SHRINKING, LEAST_LEFT, MOST_STEPS
@@ -277,7 +282,9 @@ def _converged(rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tup
     return logits + moves, has_converged
 
 
-def _fit_to_all(rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tuple[AllRows, Array]:
+def _fit_to_all(
+    rows: KeptRows, penalty: Array, at: Array, inverse: Array, pull: Array
+) -> tuple[AllRows, Array]:
     """(The fit to all rows as the kernel takes it, their log-odds)."""
     from logloss.onepass.kernels.left_out import AllRows
     from logloss.onepass.kernels.vectors import BLOCK, LANES
@@ -306,6 +313,6 @@ def _fit_to_all(rows: KeptRows, penalty: Array, at: Array, inverse: Array) -> tu
         reached=reached,
         left=1.0 - weights * curvatures * np.einsum("ij,ij->i", vectors, reached),
         penalty=penalty,
-        slope=vectors.T @ (masses * residuals) + penalty * at,
+        slope=vectors.T @ (masses * residuals) + penalty * at + pull / rows.unit,
     )
     return of_all, logits

@@ -91,6 +91,8 @@ def shown_of(model: LogisticModel, limits: tuple[int, int] = IN_TEXT) -> list[st
     if len(names) <= most and not model.l1:
         return names
     size = dict(zip(model.design.names, model.design.scale[model.design.places].tolist(), strict=True))
+    if model.l1:
+        size = dict.fromkeys(names, 1.0) | model.design.sds
 
     def distance(name: str) -> float:
         value = abs(model.coefficients[name])
@@ -382,7 +384,7 @@ def why_no_errors(model: LogisticModel) -> str:
     """Why there are no standard errors, as far as the model shows."""
     if model.l1 or model.l2:
         without = " and ".join(f"{name}=0" for name, value in (("l1", model.l1), ("l2", model.l2)) if value)
-        return f"the penalty biases the coefficients; {without} has standard errors"
+        return f"the penalty biases the coefficients; {without} {'have' if ' and ' in without else 'has'} standard errors"
     if all(map(math.isinf, (model.intercept, *model.coefficients.values()))) or _is_parted(model):
         return "the classes are separated"
     if model.certificate.nats_per_row * model.n_rows <= NEAR:
