@@ -1118,7 +1118,9 @@ def descend_coordinates(
             if not gram[j, j] > 0:
                 continue
             pull = gram[j, j] * at[j] - slope[j]
-            after = math.copysign(max(abs(pull) - weights[j], 0.0), pull) / gram[j, j] if abs(pull) > weights[j] else 0.0
+            after = (
+                math.copysign(max(abs(pull) - weights[j], 0.0), pull) / gram[j, j] if abs(pull) > weights[j] else 0.0
+            )
             move, at[j] = after - at[j], after
             slope = slope + move * gram[j]
             gains.append(move * move * gram[j, j])

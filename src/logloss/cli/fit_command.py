@@ -209,8 +209,8 @@ def fit(
 ) -> None:
     """Fit a logistic regression or an additive model to Parquet or CSV files.
 
-    It minimises the log loss (plus an optional L1 or L2 penalty), with a proven bound on the distance from the minimum; or it
-    maximises Firth's penalised likelihood.
+    It minimises the log loss (plus an optional L1 or L2 penalty), with a proven bound on the distance from the minimum;
+    or it maximises Firth's penalised likelihood.
     """
     if features and exclude:
         raise click.UsageError("pass --features or --exclude, not both.")

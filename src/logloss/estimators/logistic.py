@@ -224,9 +224,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             multi_class=self.multi_class,
         )
 
-    def _fitted_model(
-        self, X: Array, label: Array, weight: Array | None, l2: float, l1: float = 0.0
-    ) -> LogisticModel:
+    def _fitted_model(self, X: Array, label: Array, weight: Array | None, l2: float, l1: float = 0.0) -> LogisticModel:
         """`logloss.fit` of rows and their codes."""
         names = tuple(getattr(self, "feature_names_in_", ()))
         # None, or, as far as scikit-learn lets them through, some twice.

@@ -120,7 +120,7 @@ class FitOptions:
         refused = {
             f'covariance="{self.covariance}"': (self.covariance is not None, "has no standard errors"),
             'interval="profile"': (self.interval == PROFILE, "has no intervals"),
-            "l2_path": (self.l2_path is not None, "is not compared along a path of `l2`; both together are l1= and l2="),
+            "l2_path": (self.l2_path is not None, "is not combined with a path of `l2`, only with l2="),
             f'penalty="{self.penalty}"': (self.penalty is not None, "stands for itself or beside l2="),
         }
         for name, (is_given, why) in refused.items():

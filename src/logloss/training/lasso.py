@@ -43,6 +43,8 @@ LENGTHS = tuple(2.0**-k for k in range(1, 20))
 HELD = 1e-10
 # Of so many coefficients the Hessian is factored in each of the last passes.
 FEW_COEFFICIENTS = 200
+# A bound that needs no factor and is not below such a share of the one before is rounding.
+SLOW = 0.1
 # Of the pull of the absolute values: that with so much less has a bound, too.
 SHARES = (2.0**-4, 2.0**-8, 2.0**-12)
 # A sample is fitted until its bound is such a share of its own error, p / 2 nats; passes over it at most.
@@ -78,18 +80,17 @@ def solve_lasso(problem: Problem, start: Array, history: PassHistory, max_passes
     last_pass = len(history.passes) + max_passes
     bound, decrement = ends_of(problem)
     reached, history = _evaluated(problem, history, start)
-    is_stopped = False
+    is_stopped, bound_before = False, math.inf
     while not is_stopped and len(history.passes) < last_pass:
-        if reached.bound <= bound and reached.decrement <= decrement:
+        if reached.decrement <= decrement and (reached.bound <= bound or reached.bound > SLOW * bound_before):
             break
+        bound_before = reached.bound
         reached, history, is_stopped = _stepped(problem, history, reached, last_pass)
     reached, history = _proved(problem, history, reached)
     return SolverState(_as_evaluation(problem, reached), history, is_slow=False, is_stopped=is_stopped)
 
 
-def first_point_of_lasso(
-    problem: Problem, start: Array | None, sample: Block | None
-) -> tuple[Array, PassHistory]:
+def first_point_of_lasso(problem: Problem, start: Array | None, sample: Block | None) -> tuple[Array, PassHistory]:
     """Where to begin: at a start that is given; else at the solution for the distinct rows, if these are far fewer, or
     for a sample if that is large enough; or where all coefficients are 0."""
     history = PassHistory.empty(problem)
@@ -281,7 +282,8 @@ def dual_bound(problem: Problem, sums: CurvatureSummary, objective: float) -> fl
     free, at = problem.free, sums.point.coefficients
     first = int(problem.fit_intercept)
     gradient, curvature, values = sums.gradient[free], sums.curvature[free], at[free]
-    unit, n_terms = ROUNDING, problem.design.width
+    # What a coefficient of 0 adds to a row's log-odds is not rounded.
+    unit, n_terms = ROUNDING, np.count_nonzero(at)
     error = unit * ((sums.n_additions + 8) * sums.sizes[0, free] + 2 * (n_terms + 4) * sums.sizes[1, free])
     shift = certain = of_shift = 0.0
     if first:

@@ -155,9 +155,9 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
 
     @property
     def penalised_log_likelihood(self) -> float:
-        """Log-likelihood of the training rows less the L1 and L2 penalty, or plus Firth's ½ log det(information), in nats.
+        """Log-likelihood of the training rows less the L1 and L2 penalty, or plus Firth's ½ log det(I), in nats.
 
-        penalty="firth" maximises it; "flic" and "flac" have a slightly smaller value.
+        I is the information; penalty="firth" maximises it; "flic" and "flac" have a slightly smaller value.
         """
         return -(self.passes[-1].log_loss + self.passes[-1].penalty) * self.sum_weight
 

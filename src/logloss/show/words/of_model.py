@@ -384,7 +384,8 @@ def why_no_errors(model: LogisticModel) -> str:
     """Why there are no standard errors, as far as the model shows."""
     if model.l1 or model.l2:
         without = " and ".join(f"{name}=0" for name, value in (("l1", model.l1), ("l2", model.l2)) if value)
-        return f"the penalty biases the coefficients; {without} {'have' if ' and ' in without else 'has'} standard errors"
+        has = "have" if model.l1 and model.l2 else "has"
+        return f"the penalty biases the coefficients; {without} {has} standard errors"
     if all(map(math.isinf, (model.intercept, *model.coefficients.values()))) or _is_parted(model):
         return "the classes are separated"
     if model.certificate.nats_per_row * model.n_rows <= NEAR:
