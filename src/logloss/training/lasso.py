@@ -57,7 +57,7 @@ TINY = 1e-300
 
 @dataclass(frozen=True, slots=True)
 class Reached:
-    """A pass, and where its step leads: next_values of the free coefficients.
+    """A pass, and where its step ends: next_values of the free coefficients.
 
     gradient: of loss and L2 penalty, hessian: of both, in the free coefficients. objective: with both penalties.
     decrement: what the step is expected to gain. bound: on the distance from the minimum.
@@ -82,7 +82,8 @@ def solve_lasso(problem: Problem, start: Array, history: PassHistory, max_passes
     reached, history = _evaluated(problem, history, start)
     is_stopped, bound_before = False, math.inf
     while not is_stopped and len(history.passes) < last_pass:
-        if reached.decrement <= decrement and (reached.bound <= bound or reached.bound > SLOW * bound_before):
+        is_rounding = problem.needs_digits and reached.bound > SLOW * bound_before
+        if reached.decrement <= decrement and (reached.bound <= bound or is_rounding):
             break
         bound_before = reached.bound
         reached, history, is_stopped = _stepped(problem, history, reached, last_pass)
@@ -183,7 +184,7 @@ def _evaluated(problem: Problem, history: PassHistory, at: Array) -> tuple[Reach
     objective = float(sums.total_loss) + problem.penalty_at(at)
     hessian = sums.hessian.taken(free, problem.penalty[free])
     if not (math.isfinite(objective) and np.isfinite(gradient).all()):
-        # Of a step too long, from which none leads on.
+        # Of a step too long, from which none is made.
         reached = Reached(sums, math.inf, gradient, hessian, at[free], math.inf, math.inf)
         return reached, history.with_pass(problem, at, sums.total_loss)
     history = replace(history, largest_diagonal=np.maximum(history.largest_diagonal, hessian.diagonal))
@@ -214,7 +215,7 @@ def _proved(problem: Problem, history: PassHistory, reached: Reached) -> tuple[R
 def _expected_gain(hessian: Hessian, gradient: Array, weights: Array, values: Array, after: Array) -> float:
     """What a step gains of the quadratic approximation, without differences of nearly equal numbers.
 
-    With u the subgradient of the absolute values where it leads to, that is half its square in the metric of the
+    With u the subgradient of the absolute values where it ends, that is half its square in the metric of the
     Hessian, and what the absolute values are above u times the coefficients where it begins.
     """
     step = after - values
