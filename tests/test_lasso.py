@@ -21,6 +21,7 @@ import logloss
 from logloss import DataError
 from logloss.onepass.kernels.coordinate_descent import descend_coordinates
 from logloss.onepass.summaries.hessian import Hessian
+from logloss.training import lasso
 from logloss.training.lasso_step import Quadratic, least_of
 
 # Of derivatives that are sums of a few hundred products of numbers around 1.
@@ -298,6 +299,29 @@ def test_no_pass_is_farther_from_the_minimum_than_its_bound(seed, l1, l2, fit_in
         assert own == pytest.approx(each.log_loss + each.penalty, rel=1e-13)
         assert each.bound >= own - least - 1e-15
     assert model.certificate.nats_per_row < 1e-12
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("is_dependent", [False, True])
+@pytest.mark.parametrize("l2", [0.0, 1e-6])
+def test_the_bound_by_a_hessian_is_of_second_order(l2, is_dependent, fit_intercept, monkeypatch):
+    """Without the other bound, which is of first order: never below the distance, and near to it before the end, unless
+    columns depend on each other."""
+    X, y = drawn(3000, 5)
+    if is_dependent:
+        X = np.column_stack([X, X[:, 0] - X[:, 2], X[:, 1], X[:, 3] / 3 + X[:, 4]])
+    monkeypatch.setattr(lasso, "dual_bound", lambda *_: math.inf)
+    options = {"l1": 20.0, "l2": l2, "fit_intercept": fit_intercept, "leave_one_out": False}
+    start = logloss.fit(X, y, **(options | {"l1": 22.0}))
+    passes = logloss.fit(X, y, start=start, tolerance=1e-2, **options).passes
+    least = min(each.log_loss + each.penalty for each in passes)
+    left = np.array([each.log_loss + each.penalty - least for each in passes])
+    bounds = np.array([each.bound for each in passes])
+    assert (bounds >= left - 1e-15).all()
+    is_between = (left > 1e-13) & np.isfinite(bounds)
+    assert is_between.any()
+    assert is_dependent or (bounds < 2 * left)[is_between].all()
+    assert bounds[-1] < 1e-12
 
 
 def test_a_fit_that_stops_early_says_so():

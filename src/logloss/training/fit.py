@@ -186,8 +186,9 @@ def fit(
         sandwich of independent rows does not assume one: "HC0"; "HC1", times n / (n − k); "HC2" and "HC3", whose
         residuals are divided by the root of 1 − leverage, and by 1 − leverage. With `cluster`, the sandwich of
         clusters: "CR1", times G / (G − 1), as Stata's `vce(cluster)`; "CR2", Bell and McCaffrey's, with their degrees
-        of freedom; "CV3", the jackknife that leaves out one cluster at a time. Not used with `l2`. If left out,
-        "CV3" where `cluster` is given, "HC3" where `sample_weight` is, else "information". With `shapes` or `pooled`
+        of freedom; "CV3", the jackknife that leaves out one cluster at a time. Not used with `l1` or `l2`. If
+        left out, "CV3" where `cluster` is given, "HC3" where `sample_weight` is, else "information". With `shapes` or
+        `pooled`
         standard errors are those of the posterior distribution, given how much each part is held back; "information"
         takes `sample_weight` as numbers of rows there, too, and otherwise only the ratios of weights count; with
         `cluster` there are none.
