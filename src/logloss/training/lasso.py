@@ -51,6 +51,8 @@ SHARES = (2.0**-4, 2.0**-8, 2.0**-12)
 OF_SAMPLE, MOST_OF_SAMPLE = 1e-3, 25
 # Of a table in memory without a sample every so many rows are one, if they are as many at least; prior observations.
 THINNED, FEWEST_ROWS, N_PRIOR = 8, 1000, 10
+# Of a sum of products, below which it is rounding.
+NO_PART = 1e-10
 # Instead of 0 below a ratio.
 TINY = 1e-300
 
@@ -248,6 +250,8 @@ def newton_bound(
     if factor is None or rank.null is None:
         return own_bound(pull)
     pull -= _along(rank.null, pull, weights)
+    if (np.abs(rank.null.T @ pull) > NO_PART * (np.abs(rank.null.T) @ weights)).any():
+        return math.inf
     excess = _excess(pull, weights)
     above = float(np.maximum(weights * np.abs(values) - pull * values, 0.0).sum())
     absolute = float(weights @ np.abs(values))
