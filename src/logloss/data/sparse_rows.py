@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any, NoReturn
 
 import numpy as np
@@ -78,7 +79,7 @@ class CsrMatrix:
             raise DataError("`X` is no CSR matrix: its `indptr` does not fit. Build it anew from its rows and columns.")
         if indptr.dtype != indices.dtype:
             indptr = indptr.astype(indices.dtype)
-        return cls(*map(frozen, (indptr, indices, as_floats(data, indptr, indices))), n_columns)
+        return cls(frozen(indptr), frozen(indices), frozen(as_floats(data, indptr, indices)), n_columns)
 
     @property
     def arrays(self) -> tuple[Array, Array, Array]:
@@ -100,8 +101,8 @@ class CsrMatrix:
         column = int(self.indices[place])
         if fault == csr_rows.NO_COLUMN:
             raise DataError(
-                f"`X` has {count(self.n_columns)} columns; row {row:,} has a value in column {column}. Build the matrix "
-                "anew from its rows and columns."
+                f"`X` has {count(self.n_columns)} columns; row {row:,} has a value in column {column}. Build the "
+                "matrix anew from its rows and columns."
             )
         raise DataError(
             f"`X` must be finite; row {row:,}, column {column:,} has {value_text(float(self.data[place]))}. "
@@ -198,4 +199,4 @@ class SparseRows:
         n_parts = max(1, min(MOST_PARTS, matrix.n_values // of_part, matrix.n_rows))
         cuts = np.searchsorted(matrix.indptr, np.linspace(0, matrix.n_values, n_parts + 1)[1:-1])
         ends = [0, *cuts.tolist(), matrix.n_rows]
-        return [SparsePart(SparseBlock(self, a, b)) for a, b in zip(ends, ends[1:], strict=False)]
+        return [SparsePart(SparseBlock(self, a, b)) for a, b in pairwise(ends)]

@@ -22,6 +22,7 @@ from logloss.data.design import Design
 from logloss.data.request import RowOptions, described
 from logloss.data.rows import Array, Roles, is_unnamed_index
 from logloss.data.source import Source, as_source, kept_if_small
+from logloss.data.sparse_rows import is_sparse
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import listed, printable
@@ -46,6 +47,7 @@ from logloss.training.optimum import find_optimum, first_point
 from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import Learned, learn, starting_sample
+from logloss.training.sparse_fit import is_fitted_dense, refuse_beside_sparse, sparse_model
 from logloss.training.standard_errors import INFORMATION
 
 
@@ -319,6 +321,22 @@ def fit(
         check_options(options, start)
     elif monotonic_cst is not None:
         constraints_of(monotonic_cst, None, ())
+    if is_sparse(data):
+        refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
+        refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst, "cv": cv}
+        refused |= {"l2_path": options.l2_path, "penalty": penalty, "cluster": cluster, "engine": engine}
+        refused |= {"missing": None if missing == "error" else missing}
+        refuse_beside_sparse(refused)
+        if not is_fitted_dense(data, options.l2):
+            beside = RowOptions(
+                offset=offset,
+                sample_weight=sample_weight,
+                counts=counts,
+                pos_label=pos_label,
+                progress=progress,
+            )
+            return sparse_model(data, y_true, beside, options, start=start, on_pass=on_pass)
+        data = data.toarray()
     is_table = features is not None or isinstance(y_true, str)
     if exclude and features is not None:
         raise DataError("pass `features` or `exclude`, not both.")

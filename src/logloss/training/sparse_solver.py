@@ -131,9 +131,7 @@ class SparseOptimum:
     has_reached_limit: bool
 
 
-def duality_gap(
-    sums: SparseGradientSummary, gradient: Array, at: Array, l2: float, *, fit_intercept: bool
-) -> float:
+def duality_gap(sums: SparseGradientSummary, gradient: Array, at: Array, l2: float, *, fit_intercept: bool) -> float:
     """Nats by which the objective can be above its minimum, rounding included: docs/certificate.md, "Sparse matrices".
 
     |g + δ·h + l2·w|² / (2·l2) + δ²·H, where δ makes the residuals add up to 0; norms of sums over rows are at most the

@@ -26,7 +26,7 @@ RESIDUAL, CURVATURE, SIZE, SIZE_OF_ROW, CURVATURE_OF_ROW, TERMS, TERMS_OF_ROW, N
 
 @compiled
 def find_fault(indptr, indices, data, mass, n_columns):
-    """(What is wrong, the row, the place in `data`) of the first fault; columns that do not ascend only if nothing else.
+    """(What is wrong, the row, the place in `data`) of the first fault; columns that do not ascend come last.
 
     Values of rows of mass 0 are not looked at. Cost: 1 ns a value.
     """

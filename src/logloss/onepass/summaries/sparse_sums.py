@@ -15,7 +15,7 @@ import numpy as np
 from logloss.data.rows import Array
 from logloss.data.sparse_rows import SparseBlock
 from logloss.onepass.kernels import csr_rows, exact
-from logloss.onepass.summaries.contract import BlockwiseSummary, raise_if_stopped
+from logloss.onepass.summaries.contract import BlockwiseSummary, Workspace, raise_if_stopped
 from logloss.text import count, significant
 
 # Rows of a piece, before each of which a thread can be stopped.
@@ -89,7 +89,7 @@ class SparseGradientSummary(_FoldedSummary):
         """Of no rows."""
         return cls(point, 0, 0, np.zeros(csr_rows.N_SUMS), np.zeros((len(point.coefficients), 2)))
 
-    def workspace(self) -> _GradientWorkspace:
+    def workspace(self) -> Workspace:
         """A new workspace at the same point."""
         return _GradientWorkspace(self.point)
 
@@ -113,7 +113,7 @@ class _GradientWorkspace:
         self.sums, self.of_columns = np.zeros(csr_rows.N_SUMS), np.zeros((len(point.coefficients), 2))
         self.n_rows = self.n_blocks = 0
 
-    def add(self, block: SparseBlock) -> None:
+    def add(self, block: Any) -> None:
         """Take in a block."""
         rows, at = block.rows, self.point
         for start, stop in pieces_of_rows(block):
@@ -154,7 +154,7 @@ class SparseProductSummary(_FoldedSummary):
         """Of no rows."""
         return cls(direction, 0, 0.0, np.zeros(len(direction.coefficients)))
 
-    def workspace(self) -> _ProductWorkspace:
+    def workspace(self) -> Workspace:
         """A new workspace for the same direction."""
         return _ProductWorkspace(self.direction)
 
@@ -167,7 +167,7 @@ class _ProductWorkspace:
         self.direction, self.of_columns = direction, np.zeros(len(direction.coefficients))
         self.n_rows, self.of_intercept = 0, 0.0
 
-    def add(self, block: SparseBlock) -> None:
+    def add(self, block: Any) -> None:
         """Take in a block."""
         along, arrays = self.direction, block.rows.matrix.arrays
         for start, stop in pieces_of_rows(block):
@@ -197,7 +197,7 @@ class SparseBlockSummary(_FoldedSummary):
         """Of no rows."""
         return cls(columns, 0, np.zeros((columns.n_places + 1, columns.n_places + 1)))
 
-    def workspace(self) -> _BlockWorkspace:
+    def workspace(self) -> Workspace:
         """A new workspace of the same columns."""
         return _BlockWorkspace(self.columns)
 
@@ -215,7 +215,7 @@ class _BlockWorkspace:
         self.columns, self.n_rows = columns, 0
         self.products = np.zeros((columns.n_places + 1, columns.n_places + 1))
 
-    def add(self, block: SparseBlock) -> None:
+    def add(self, block: Any) -> None:
         """Take in a block."""
         own, arrays = self.columns, block.rows.matrix.arrays
         for start, stop in pieces_of_rows(block):
