@@ -116,7 +116,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     Notes
     -----
     Predictions follow `coef_` and `intercept_`, so that these may be changed. Sparse rows need a penalty, unless they
-    are few and have at most 5,000 columns; CSR is read where it is. More than two classes need `OneVsRestClassifier`. The intercept is not penalised with solver="liblinear" either.
+    are few and have at most 5,000 columns; CSR is read where it is. More than two classes need `OneVsRestClassifier`.
+    The intercept is not penalised with solver="liblinear" either.
     Where a class has no weight, the loss falls towards 0 as the intercept grows (SeparationWarning): the coefficients
     are 0, and the intercept is so large that the loss is `tol`.
 

@@ -44,6 +44,8 @@ SHARE_OF_DIAGONAL = 0.01
 # A block of the Hessian has one of so many columns, the most whose pairs in a row are at most so many times the values
 # of the table: it then costs as much as four products.
 BLOCK_COLUMNS, PAIRS_OF_VALUE, PAIRS_OF_PRODUCT = (32, 64, 128, 256, 512), 16.0, 4.0
+# A block that is there is formed anew once products since then have cost so many times as much.
+TIMES_TO_RENEW = 2.0
 # Halvings of a step, and the share of the gain that the gradient promises which it must make (Armijo).
 MOST_HALVINGS, LEAST_GAIN = 30, 1e-4
 
@@ -176,7 +178,8 @@ class Preconditioner:
         if self.heavy is None and self.n_products:
             self._choose(own)
         n_values = max(self.problem.rows.matrix.n_values, 1)
-        if self.n_products * PAIRS_OF_PRODUCT * n_values >= self.n_pairs:
+        times = 1.0 if self.factor is None else TIMES_TO_RENEW
+        if self.n_products * PAIRS_OF_PRODUCT * n_values >= times * self.n_pairs:
             self._form_block(now)
         curvature = max(float(now.sums.sums[csr_rows.CURVATURE]), math.ulp(0.0))
         if self.factor is None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import MappingProxyType
-from typing import Any
+from typing import TYPE_CHECKING, Any, Self
 
 import numpy as np
 
@@ -60,8 +60,17 @@ class _FoldedSummary(BlockwiseSummary):
     """A summary whose workspace adds to arrays of its own: merging one for each block would copy them."""
 
     __slots__ = ()
+    if TYPE_CHECKING:
+        n_rows: int
+
+    def merge(self, other: Self) -> Self:
+        """Of the rows of both; nothing is added where one of them has none."""
+        if not (self.n_rows and other.n_rows):
+            return self if self.n_rows else other
+        return super().merge(other)
 
     def of_block(self, block: Any) -> Any:
+        """Of the rows of a block."""
         workspace = self.workspace()
         workspace.add(block)
         return workspace.freeze()

@@ -32,7 +32,8 @@ def coefficients(model: WideModel) -> Drawing:
     name, top = largest[0]
     sentence = (
         f"Odds ratios of {printable(model.positive)}, the {n} farthest from 1 of "
-        f"{counted(model.n_features, 'column')}: {name} multiplies the odds by {odds_ratio(top)} per unit. Intervals are not available."
+        f"{counted(model.n_features, 'column')}: {name} multiplies the odds by {odds_ratio(top)} per unit. "
+        "Intervals are not available."
     )
     rows = [["", "coefficient", "odds ratio"], *([name, significant(v), odds_ratio(v)] for name, v in largest)]
     return Drawing(
