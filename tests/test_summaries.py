@@ -121,8 +121,8 @@ def feature_tables(draw) -> Table:
     return Table(table.y_true, sample_weight=weight, counts=counts, features=features)
 
 
-# Of rows of a sparse matrix: each has a curvature, of which these are more than any table here has rows.
-SPARSE_DIRECTION = SparseDirection(0.5, np.array([1.0, -0.25]), np.linspace(0.1, 0.25, 64))
+# Of rows of a sparse matrix: each has a curvature, the same one, of which these are more than a table here has rows.
+SPARSE_DIRECTION = SparseDirection(0.5, np.array([1.0, -0.25]), np.full(64, 0.2))
 HEAVY = HeavyColumns(np.array([0, 1], np.int32), 1, SPARSE_DIRECTION.curvatures)
 
 
@@ -135,10 +135,10 @@ def sparse_of(block):
     """The rows of a block as those of a sparse matrix."""
     if not hasattr(block, "features"):
         return block
-    features = np.column_stack([column.values for column in block.features]).reshape(block.n_rows, -1)
+    features = np.column_stack([column.values for column in block.features]).reshape(block.n_rows, 2)
     mass = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
     mass = mass if block.counts is None else mass * block.counts
-    return SparseRows.of(scipy.sparse.csr_array(features.reshape(block.n_rows, 2)), block.y_true, mass).block
+    return SparseRows.of(scipy.sparse.csr_array(features), block.y_true, mass).block
 
 
 @st.composite

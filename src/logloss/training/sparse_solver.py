@@ -190,7 +190,7 @@ class Preconditioner:
         """The columns of the block: those in which the curvature outweighs the penalty most."""
         problem = self.problem
         most = min(BLOCK_COLUMNS[-1], len(own))
-        largest = np.argpartition(own, len(own) - most)[len(own) - most :]
+        largest = np.argpartition(own, len(own) - most)[len(own) - most :] if most else np.zeros(0, int)
         largest = largest[own[largest] > problem.l2]
         largest = largest[np.argsort(-own[largest], kind="stable")]
         places = np.zeros(len(own), np.int32)

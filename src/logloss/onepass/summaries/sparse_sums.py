@@ -89,8 +89,9 @@ class SparseGradientSummary(_FoldedSummary):
     sum_loss: int
     sums: Array
     of_columns: Array
-    n_blocks: int = 0
-    most_rows: int = 0
+    # How the rows were cut.
+    n_blocks: int = field(default=0, compare=False)
+    most_rows: int = field(default=0, compare=False)
     merged_by = MappingProxyType({"most_rows": max})
 
     @classmethod
