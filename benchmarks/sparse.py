@@ -2,10 +2,10 @@
 
 Tables: "adult", the 123 columns of 0 and 1 of a9a.svm, where its folder is given, else drawn with as many; "text",
 words whose frequency falls with their rank, weighted by rarity (tf-idf); "wide", the same with 20 times as many
-columns. Each solver is given the loosest of its tolerances, by factors of ten, at which its objective is at most 1e-6 of
-the minimum above it; the time is that of such a fit, and `of_ours` its ratio to ours, which stops at the same distance
-by its certificate. `full` is our time to the default tolerance, 1e-12 nats per row. liblinear, which penalises the
-intercept, has a large `intercept_scaling`. peak_mb: of a process that fits the wide table.
+columns. Each solver is given the loosest of its tolerances, by factors of ten, at which its objective is at most 1e-6
+of the minimum above it; the time is that of such a fit, and `of_ours` its ratio to ours, which stops at the same
+distance by its certificate. `full` is our time to the default tolerance, 1e-12 nats per row. liblinear, which penalises
+the intercept, has a large `intercept_scaling`. peak_mb: of a process that fits the wide table.
 """
 
 from __future__ import annotations

@@ -98,7 +98,9 @@ def fit(
     ----------
     data : array of shape (n_rows, n_features) or (n_rows,), or table
         Features: a matrix of finite numbers, or a frame. If `y_true` is a name or `features` is given: a table, as in
-        `measure`: a frame, or the path of Parquet or CSV files.
+        `measure`: a frame, or the path of Parquet or CSV files. Or a sparse matrix of SciPy, with `l2`: CSR is read
+        where it is, other formats are converted; columns are called x0, x1, …, and the result is a `WideModel`. Without
+        `l2` it is made dense if it has at most 5,000 columns and 512 MB so. docs/sparse.md.
     y_true : array of shape (n_rows,), or name of a column
         Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`.
     features : list of names, optional
@@ -218,7 +220,8 @@ def fit(
     -------
     LogisticModel
         Coefficients, standard errors, log loss and certificate; `predict_proba` predicts, `measure` evaluates, `save`
-        writes it. With `shapes` or `pooled` an AdditiveModel: effects of the terms instead of coefficients.
+        writes it. With `shapes` or `pooled` an AdditiveModel: effects of the terms instead of coefficients. Of a sparse
+        matrix a WideModel.
 
     Raises
     ------
@@ -252,6 +255,9 @@ def fit(
     for each value has the leave-one-out losses of all, one more walk those of each value of the refinement, and with
     `cluster` one more for each value its clusters' Hessians: of up to 4,096 clusters with 2 million numbers together,
     else of groups of whole clusters. Memory O(n_features²) for each value.
+    A sparse matrix takes a handful of passes, and about three products with the Hessian for each, each of which is a
+    walk, O(number of values) and at most 200 a step; memory for about 12 vectors of n_features beside it, two more for
+    each of up to 16 parts, and a block of 2 MB.
     Firth's penalty takes two passes a step, 10 to 40 altogether; profiles usually take 10 to 120 more for all
     coefficients together, at most 1,000, each of which evaluates up to three points for each coefficient.
     The leave-one-out log loss refits the model without each row for up to 1,000 rows, takes one more pass for up to
