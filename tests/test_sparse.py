@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import tracemalloc
+import warnings
 
 import mpmath
 import numpy as np
@@ -321,6 +322,20 @@ def test_too_few_passes_end_with_a_warning():
     with pytest.warns(logloss.ConvergenceWarning, match=r"limit of 2 passes: .* Raise `max_passes`"):
         model = logloss.fit(ROWS, LABELS, l2=1.0, max_passes=2)
     assert len(model.passes) == 2
+
+
+@pytest.mark.filterwarnings("ignore::RuntimeWarning")
+@pytest.mark.parametrize("scale", [1e-200, 1e-100, 1e20, 1e100, 1e160, 1e200, 1e300])
+def test_values_at_the_ends_of_float64_have_a_bound_or_none(scale):
+    """Where nothing can be proved, the bound is the objective: no less than what is left to gain."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", logloss.ConvergenceWarning)
+        model = logloss.fit(ROWS * scale, LABELS, l2=1.0)
+    base = logloss.fit(scipy.sparse.csr_array((300, 1)), LABELS, l2=1.0)
+    assert 0 <= model.log_loss <= base.log_loss * (1 + 1e-12)
+    assert model.certificate.nats_per_row <= model.log_loss + model.passes[-1].penalty
+    is_certified = model.certificate.nats_per_row <= 1e-12
+    assert is_certified or scale >= 1e20
 
 
 def test_passes_and_rows_are_told():

@@ -333,6 +333,7 @@ def fit(
         refused |= {"l2_path": options.l2_path, "penalty": penalty, "cluster": cluster, "engine": engine}
         refused |= {"missing": None if missing == "error" else missing}
         refuse_beside_sparse(refused)
+        options.check_clusters(())
         if not is_fitted_dense(data, options.l2):
             beside = RowOptions(
                 offset=offset,

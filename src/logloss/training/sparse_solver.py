@@ -85,7 +85,9 @@ class SparseProblem:
         gradient[1:] = sums.of_columns[:, 0] + self.l2 * at[1:]
         penalty = 0.5 * self.l2 * float(at[1:] @ at[1:])
         bound = duality_gap(sums, gradient, at, self.l2, fit_intercept=self.fit_intercept)
-        return SparseEvaluation(at, sums, gradient, penalty, min(bound, sums.total_loss + penalty), frozen(curvatures))
+        # Where norms are beyond the floats, it is inf or no number.
+        bound = min(sums.total_loss + penalty, bound)
+        return SparseEvaluation(at, sums, gradient, penalty, bound, frozen(curvatures))
 
     def product(self, now: SparseEvaluation, direction: Array) -> Array:
         """The Hessian at a point times a direction: one walk."""
@@ -149,13 +151,14 @@ def duality_gap(sums: SparseGradientSummary, gradient: Array, at: Array, l2: flo
     if fit_intercept:
         curvature = of[csr_rows.CURVATURE]
         off = abs(of[csr_rows.RESIDUAL]) + units * of[csr_rows.SIZE] + ROUNDING * of[csr_rows.TERMS]
+        # Not a number, too, where the sums are beyond the floats.
         if not off < curvature:
             return math.inf
         move = off / curvature * (1.0 + 2.0 * units)
         length += move * of[csr_rows.CURVATURE_OF_ROW] * (1.0 + 2.0 * units)
         added = move * off
     objective = sums.total_loss + 0.5 * l2 * float(at[1:] @ at[1:])
-    return length**2 / (2.0 * l2) + added + 2.0 * ROUNDING * objective
+    return length * length / (2.0 * l2) + added + 2.0 * ROUNDING * objective
 
 
 class Preconditioner:

@@ -97,6 +97,10 @@ def csr_fold(start, stop, indptr, indices, data, y, mass, offset, b, w, curvatur
             masses[i], logits[i], terms[i], norms[i] = m, z, size, np.sqrt(square)
         for i in range(n):
             losses[i], residuals[i], own[i] = logistic_row(np.float64(y[s + i]), masses[i], logits[i])
+        for i in range(n):
+            # Log-odds beyond the floats: the sum of residuals, which is then no number, tells of it.
+            if not np.isfinite(losses[i]):
+                losses[i], residuals[i] = 0.0, np.nan
         deposit(losses[:n], limbs[0])
         for i in range(n):
             r, c = residuals[i], own[i]

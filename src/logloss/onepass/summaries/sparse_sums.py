@@ -5,6 +5,7 @@ Each holds as many numbers as the table has columns, and none more: no Hessian o
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from types import MappingProxyType
@@ -105,8 +106,9 @@ class SparseGradientSummary(_FoldedSummary):
 
     @property
     def total_loss(self) -> float:
-        """The summed loss in nats."""
-        return exact.rounded(self.sum_loss, 1)
+        """The summed loss in nats; inf where log-odds are beyond the floats."""
+        is_known = not math.isnan(self.sums[csr_rows.RESIDUAL])
+        return exact.rounded(self.sum_loss, 1) if is_known else math.inf
 
     @property
     def n_additions(self) -> int:
