@@ -1127,3 +1127,86 @@ def descend_coordinates(
         if not max(gains) > 2 * least_gain:
             return sweep + 1, slope, at
     return most_sweeps, slope, at
+
+
+# Rows of a sparse matrix: of row i the entries (column, value).
+
+
+def entries(indptr: Sequence[int], indices: Sequence[int], data: Floats) -> list[list[tuple[int, float]]]:
+    spans = itertools.pairwise(indptr)
+    return [[(int(indices[k]), float(data[k])) for k in range(first, last)] for first, last in spans]
+
+
+def find_fault(
+    indptr: Sequence[int], indices: Sequence[int], data: Floats, mass: Floats, n_columns: int
+) -> tuple[str, int]:
+    rows = entries(indptr, indices, data)
+    for i, row in enumerate(rows):
+        for column, value in row:
+            if not 0 <= column < n_columns:
+                return "no column", i
+            if (not len(mass) or mass[i] > 0) and not math.isfinite(value):
+                return "not finite", i
+    for i, row in enumerate(rows):
+        if any(a >= b for (a, _), (b, _) in itertools.pairwise(row)):
+            return "unsorted", i
+    return "sound", 0
+
+
+def csr_logits(indptr: Sequence[int], indices: Sequence[int], data: Floats, b: float, w: Floats) -> list[float]:
+    return [float(math.fsum([b, *(x * w[j] for j, x in row)])) for row in entries(indptr, indices, data)]
+
+
+def csr_fold(rows: Sequence[Sequence[tuple[int, float]]], y: Floats, mass: Floats, logits: Floats) -> dict[str, Any]:
+    losses, residuals, curvatures = [], [], []
+    for label, weight, z in zip(y, mass, logits, strict=True):
+        one = 1 / (1 + math.exp(-z))
+        losses.append(weight * (math.log1p(math.exp(-abs(z))) + max(z, 0.0) - label * z))
+        residuals.append(weight * (one - label))
+        curvatures.append(weight * one * (1 - one))
+    norms = [math.sqrt(math.fsum(x * x for _, x in row)) for row in rows]
+    columns: dict[int, list[float]] = {}
+    for row, r, c in zip(rows, residuals, curvatures, strict=True):
+        for j, x in row:
+            own = columns.setdefault(j, [0.0, 0.0])
+            own[0] += r * x
+            own[1] += c * x * x
+    return {
+        "loss": math.fsum(losses),
+        "curvatures": curvatures,
+        "columns": columns,
+        "sums": [
+            math.fsum(residuals),
+            math.fsum(curvatures),
+            math.fsum(map(abs, residuals)),
+            math.fsum(abs(r) * norm for r, norm in zip(residuals, norms, strict=True)),
+            math.fsum(c * norm for c, norm in zip(curvatures, norms, strict=True)),
+        ],
+    }
+
+
+def csr_products(
+    rows: Sequence[Sequence[tuple[int, float]]], c: Floats, b: float, w: Floats
+) -> tuple[float, dict[int, float]]:
+    scaled = [own * math.fsum([b, *(x * w[j] for j, x in row)]) for row, own in zip(rows, c, strict=True)]
+    columns: dict[int, float] = {}
+    for row, z in zip(rows, scaled, strict=True):
+        for j, x in row:
+            columns[j] = columns.get(j, 0.0) + z * x
+    return math.fsum(scaled), columns
+
+
+def csr_block(
+    rows: Sequence[Sequence[tuple[int, float]]], c: Floats, places: Sequence[int], n_places: int
+) -> list[list[float]]:
+    out = [[0.0] * (n_places + 1) for _ in range(n_places + 1)]
+    for row, own in zip(rows, c, strict=True):
+        inside = [(0, 1.0), *((places[j], x) for j, x in row if places[j])]
+        for a, x in inside:
+            for other, z in inside:
+                out[a][other] += own * x * z
+    return out
+
+
+def csr_pairs(rows: Sequence[Sequence[tuple[int, float]]], places: Sequence[int], limits: Sequence[int]) -> list[float]:
+    return [sum((1 + sum(0 < places[j] <= most for j, _ in row)) ** 2 / 2 for row in rows) for most in limits]

@@ -232,14 +232,18 @@ def test_a_column_of_labels_warns_as_scikit_learn_does():
 
 
 @pytest.mark.parametrize("kind", [scipy.sparse.csr_matrix, scipy.sparse.csr_array, scipy.sparse.coo_matrix])
-def test_sparse_rows_are_refused_with_their_size(kind):
+def test_sparse_rows_are_refused_where_folds_are_made_with_their_size(kind):
     rows = kind(FEATURES)
     with pytest.raises(
         logloss.DataError, match=r"sparse matrix; .* X\.toarray\(\), which takes 0\.006400 MB.*sparse_output=False"
     ):
-        logloss.LogisticRegression().fit(rows, LABELS)
-    with pytest.raises(TypeError, match=r"[Ss]parse data was passed"):
-        logloss.LogisticRegression().fit(FEATURES, LABELS).predict(rows)
+        logloss.LogisticRegressionCV().fit(rows, LABELS)
+
+
+@pytest.mark.parametrize("kind", [scipy.sparse.csr_matrix, scipy.sparse.csr_array, scipy.sparse.coo_matrix])
+def test_sparse_rows_are_predicted_as_dense_ones(kind):
+    fitted = logloss.LogisticRegression().fit(FEATURES, LABELS)
+    assert fitted.decision_function(kind(FEATURES)) == pytest.approx(fitted.decision_function(FEATURES), rel=1e-12)
 
 
 @pytest.mark.parametrize(

@@ -43,7 +43,7 @@ def test_every_kernel_has_a_twin_and_every_twin_a_kernel():
             "general_row",
         ),
         *("is_plain", "brier_of", "bits_of", "gap_of", "range_of", "word_of", "split_mix", "rest_of"),
-        *("halves", "by_knot", "corners"),
+        *("halves", "by_knot", "corners", "entries"),
     }
     twins = {function.name for function in functions_of(Path(reference.__file__))} - parts_of_twins
     assert sorted(twins) == sorted(compiled_names())

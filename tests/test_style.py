@@ -47,7 +47,7 @@ data.source | data.design
 data.pairs
 data.coded
 data.terms
-data.columns | data.shapes
+data.columns | data.shapes | data.sparse_rows
 data.arrow | data.block
 data.checks
 onepass.kernels

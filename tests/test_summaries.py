@@ -11,12 +11,14 @@ from fractions import Fraction
 import laws
 import numpy as np
 import pytest
+import scipy.sparse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, tables, two_forecast_tables
 
 from logloss.data.design import Design
 from logloss.data.shapes import shape_of
+from logloss.data.sparse_rows import SparseRows
 from logloss.data.terms import Category, Numbers
 from logloss.inference.score_table import score_table_of
 from logloss.inference.sums import AllSums
@@ -70,6 +72,14 @@ from logloss.onepass.summaries import (
 )
 from logloss.onepass.summaries.contract import pieces_of
 from logloss.onepass.summaries.loss import SUMS
+from logloss.onepass.summaries.sparse_sums import (
+    HeavyColumns,
+    SparseBlockSummary,
+    SparseDirection,
+    SparseGradientSummary,
+    SparsePoint,
+    SparseProductSummary,
+)
 
 SEED = 17
 HARD = ("hard", "hard logits", "pair")
@@ -109,6 +119,26 @@ def feature_tables(draw) -> Table:
     weight = None if table.sample_weight is None else np.clip(table.sample_weight, 0, 10)
     counts = None if table.counts is None else np.minimum(table.counts, 10)
     return Table(table.y_true, sample_weight=weight, counts=counts, features=features)
+
+
+# Of rows of a sparse matrix: each has a curvature, the same one, of which these are more than a table here has rows.
+SPARSE_DIRECTION = SparseDirection(0.5, np.array([1.0, -0.25]), np.full(64, 0.2))
+HEAVY = HeavyColumns(np.array([0, 1], np.int32), 1, SPARSE_DIRECTION.curvatures)
+
+
+def sparse_point() -> SparsePoint:
+    """A point with room for the curvature of each row."""
+    return SparsePoint(0.1, np.array([-0.5, 0.25]), np.zeros(64))
+
+
+def sparse_of(block):
+    """The rows of a block as those of a sparse matrix."""
+    if not hasattr(block, "features"):
+        return block
+    features = np.column_stack([column.values for column in block.features]).reshape(block.n_rows, 2)
+    mass = np.ones(block.n_rows) if block.sample_weight is None else block.sample_weight
+    mass = mass if block.counts is None else mass * block.counts
+    return SparseRows.of(scipy.sparse.csr_array(features), block.y_true, mass).block
 
 
 @st.composite
@@ -220,7 +250,25 @@ MAKERS = {
         lambda block: HeldOutSummary.of(block, PATHS),
     ),
     SharedPassSummary: (feature_tables(), SHARED, lambda block: shared_pass(block)),
+    SparseGradientSummary: (
+        feature_tables(),
+        SparseGradientSummary.empty(sparse_point()),
+        lambda block: SparseGradientSummary.of(sparse_of(block), sparse_point()),
+    ),
+    SparseProductSummary: (
+        feature_tables(),
+        SparseProductSummary.empty(SPARSE_DIRECTION),
+        lambda block: SparseProductSummary.of(sparse_of(block), SPARSE_DIRECTION),
+    ),
+    SparseBlockSummary: (
+        feature_tables(),
+        SparseBlockSummary.empty(HEAVY),
+        lambda block: SparseBlockSummary.of(sparse_of(block), HEAVY),
+    ),
 }
+
+
+OF_SPARSE = SparseGradientSummary, SparseProductSummary, SparseBlockSummary
 
 
 @pytest.mark.slow
@@ -272,7 +320,7 @@ def test_the_empty_summary_is_that_of_no_rows(cls):
     _rows, empty, of = MAKERS[cls]
     nothing = dataclasses.replace(random_table(0, 0), by=np.zeros(0))
     of_features = (ColumnSummary, ClusterSummary, CurvatureSummary, LeftOutSummary, MarginSummary, SampleSummary)
-    others = (FoldKeySummary, HeldOutSummary, InformationSummary, PointsSummary, SharedPassSummary)
+    others = (*OF_SPARSE, FoldKeySummary, HeldOutSummary, InformationSummary, PointsSummary, SharedPassSummary)
     if cls in (
         *of_features,
         *others,
@@ -301,7 +349,7 @@ def test_a_workspace_gives_what_merging_gives(cls):
     def agrees(a, b):
         workspace = empty.workspace()
         for piece in (*pieces_of(a.block()), *pieces_of(b.block())):
-            workspace.add(piece)
+            workspace.add(sparse_of(piece) if cls in OF_SPARSE else piece)
         laws.assert_same(workspace.freeze(), of(a.block()).merge(of(b.block())))
 
     if hasattr(empty, "workspace"):

@@ -18,6 +18,7 @@ for _kind, _file in {
     "measurement": "summary_writing:save_measurement",
     "model": "fitted_file:save_fitted",
     "additive": "fitted_file:save_fitted",
+    "wide": "fitted_file:save_fitted",
     "calibration": "fitted_file:save_fitted",
     "comparison": "saved_answer:save_answer",
     "difference": "saved_answer:save_answer",
@@ -26,7 +27,7 @@ for _kind, _file in {
     register(
         _kind,
         text=f"logloss.show.words.of_{_kind}:text_of",
-        notebook=f"logloss.show.report{f'.of_{_kind}' if _kind in ('model', 'additive') else ''}:short_html",
+        notebook=f"logloss.show.report{f'.of_{_kind}' if _kind in ('model', 'additive', 'wide') else ''}:short_html",
         plot="logloss.show.plot:plot",
         page="logloss.show.report:to_html",
         save=f"logloss.files.{_file}",
@@ -92,6 +93,7 @@ if TYPE_CHECKING:
     from logloss.training.pair_effects import PairEffect
     from logloss.training.separation import Separation
     from logloss.training.term_effects import TermEffect
+    from logloss.training.wide_model import WideModel
 
 
 # Where each public name lives; it is imported when it is first used, so that `import logloss` costs nothing.
@@ -123,6 +125,7 @@ _HOMES = {
     "fit": "training.fit",
     "LogisticModel": "training.model",
     "AdditiveModel": "training.additive_model",
+    "WideModel": "training.wide_model",
     "PairEffect": "training.pair_effects",
     "TermEffect": "training.term_effects",
     "explain": "show.explanation.explain",
@@ -169,6 +172,7 @@ __all__ = [
     "SmallTable",
     "TermEffect",
     "SourceNotFound",
+    "WideModel",
     "calibrate",
     "compare",
     "cross_entropy",

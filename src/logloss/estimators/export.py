@@ -23,12 +23,13 @@ from logloss.errors import DataError, MissingPackage
 from logloss.text import count, listed, printable
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.model import LogisticModel
+from logloss.training.wide_model import WideModel
 
 # Products of the pairs, each of which has a coefficient: 80 MB of them.
 MOST_PRODUCTS = 10_000_000
 
 
-def as_sklearn(model: LogisticModel | AdditiveModel, classes: Sequence[Any]) -> Any:
+def as_sklearn(model: LogisticModel | AdditiveModel | WideModel, classes: Sequence[Any]) -> Any:
     """A LogisticRegression where all features are numbers; else a Pipeline that codes columns and then has one."""
     if model.separation is not None:
         raise DataError(
@@ -39,19 +40,22 @@ def as_sklearn(model: LogisticModel | AdditiveModel, classes: Sequence[Any]) -> 
         raise DataError("scikit-learn's models have no offset, and this one was trained with one.")
     if len(classes) != 2:
         raise DataError(f"`classes` must be two labels, the positive one last; got {len(classes)}.")
+    if isinstance(model, WideModel):
+        return _classifier(model, classes, model.intercept, model.coef, None)
     if any(not isinstance(term, Numbers) or term.n_lacking for term in model.design.terms):
         return _pipeline(model, classes)
     return _classifier(model, classes, model.intercept, model.values[model.design.places], _names(model.design))
 
 
 def _classifier(
-    model: LogisticModel | AdditiveModel,
+    model: LogisticModel | AdditiveModel | WideModel,
     classes: Sequence[Any],
     intercept: float,
     coefficients: Array,
     names: Sequence[str] | None,
 ) -> LogisticRegression:
-    l1, l2 = (model.l1, model.l2) if isinstance(model, LogisticModel) else (0.0, 0.0)
+    l1 = model.l1 if isinstance(model, LogisticModel) else 0.0
+    l2 = 0.0 if isinstance(model, AdditiveModel) else model.l2
     options: dict[str, Any] = {"C": 1 / (l1 + l2) if l1 + l2 else math.inf}
     if l1:
         options |= {"solver": "saga", **_l1_options(l1 / (l1 + l2))}

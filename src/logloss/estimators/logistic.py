@@ -19,8 +19,9 @@ from logloss.answers.estimate import expit, log_expit
 from logloss.data.binding import MATRIX, matrix_names
 from logloss.data.rows import Array, Column
 from logloss.data.source import MemorySource, warn_of_order
+from logloss.data.sparse_rows import CsrMatrix, is_sparse
 from logloss.errors import DataError, reworded, warn
-from logloss.estimators.single_precision import PIECE_ROWS, rounded_certificate
+from logloss.estimators.single_precision import PIECE_ROWS, coefficients_of, rounded_certificate
 from logloss.estimators.sklearn_arguments import (
     CONSTRAINTS,
     EstimatorConvergenceWarning,
@@ -34,6 +35,7 @@ from logloss.training.certificate import Certificate
 from logloss.training.fit import fit
 from logloss.training.model import LogisticModel
 from logloss.training.problem import TOLERANCE
+from logloss.training.wide_model import WideModel
 
 # Read as they are; all else becomes float64.
 FLOATS = (np.float64, np.float32)
@@ -109,17 +111,18 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         Number of columns of X in `fit`.
     feature_names_in_ : array of shape (n_features_in_,)
         Their names, where they are all text.
-    model_ : LogisticModel
-        The fitted `LogisticModel`, in double precision: standard errors, passes, separation, `measure`. None where
-        one class has no weight, or `max_iter` is 0.
+    model_ : LogisticModel or WideModel
+        The fitted model, in double precision: a `LogisticModel` with standard errors, passes, separation, `measure`; of
+        sparse rows under a penalty a `WideModel`. None where one class has no weight, or `max_iter` is 0.
     certificate_ : Certificate
         Bound on the distance from the minimum, in nats per row, of `coef_` and `intercept_` as they are: where X is
         float32, rounded.
 
     Notes
     -----
-    Predictions follow `coef_` and `intercept_`, so that these may be changed. Matrices must be dense; more than two
-    classes need `OneVsRestClassifier`. The intercept is not penalised with solver="liblinear" either.
+    Predictions follow `coef_` and `intercept_`, so that these may be changed. Sparse rows need a penalty, unless they
+    are few and have at most 5,000 columns; CSR is read where it is. More than two classes need `OneVsRestClassifier`.
+    The intercept is not penalised with solver="liblinear" either.
     Where a class has no weight, the loss falls towards 0 as the intercept grows (SeparationWarning): the coefficients
     are 0, and the intercept is so large that the loss is `tol`.
 
@@ -140,7 +143,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     classes_: Array
     coef_: Any
     intercept_: Array
-    model_: LogisticModel | None
+    model_: LogisticModel | WideModel | None
 
     def __init__(
         self,
@@ -180,18 +183,18 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.classifier_tags.multi_class = False
+        tags.input_tags.sparse = True
         return tags
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> LogisticRegression:
         """Fit to rows X of shape (n_rows, n_features) and their labels y; a row of weight 0 counts as no row.
 
-        sample_weight: one weight ≥ 0 for each row, or one number for all. Cost: as `logloss.fit`. Dense float32 and
-        float64 arrays are read where they are.
+        sample_weight: one weight ≥ 0 for each row, or one number for all. Cost: as `logloss.fit`. Float32 and
+        float64 arrays, and CSR matrices of these, are read where they are.
         """
         l1, l2 = self._checked_penalties_of_fit()
-        refuse_sparse(X)
         warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
-        X, y = validate_data(self, X, y, dtype=FLOATS)
+        X, y = validate_data(self, X, y, dtype=FLOATS, accept_sparse="csr")
         check_labels(np.asarray(y))
         weight = None if sample_weight is None else weights_of(sample_weight, X)
         self.classes_ = two_classes(y, weight)
@@ -224,8 +227,22 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             multi_class=self.multi_class,
         )
 
-    def _fitted_model(self, X: Array, label: Array, weight: Array | None, l2: float, l1: float = 0.0) -> LogisticModel:
+    def _fitted_model(
+        self, X: Any, label: Array, weight: Array | None, l2: float, l1: float = 0.0
+    ) -> LogisticModel | WideModel:
         """`logloss.fit` of rows and their codes."""
+        options: dict[str, Any] = {
+            "l2": l2,
+            "l1": l1,
+            "fit_intercept": bool(self.fit_intercept),
+            "tolerance": self._tolerance,
+            "max_passes": self.max_iter,
+            "leave_one_out": False,
+            "start": getattr(self, "model_", None) if self.warm_start else None,
+        }
+        if is_sparse(X):
+            with reworded(as_scikit_learn_warns):
+                return fit(X, label, sample_weight=weight, **options)
         names = tuple(getattr(self, "feature_names_in_", ()))
         # None, or, as far as scikit-learn lets them through, some twice.
         if len(set(names)) < X.shape[1]:
@@ -238,14 +255,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
                 MemorySource(columns),
                 "y_true",
                 features=[MATRIX],
-                l2=l2,
-                l1=l1,
-                fit_intercept=bool(self.fit_intercept),
                 sample_weight=None if weight is None else "sample_weight",
-                tolerance=self._tolerance,
-                max_passes=self.max_iter,
-                leave_one_out=False,
-                start=getattr(self, "model_", None) if self.warm_start else None,
+                **options,
             )
 
     @property
@@ -253,9 +264,9 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         """In nats per row: never looser than the default."""
         return max(min(self.tol, TOLERANCE), math.ulp(0.0))
 
-    def _keep(self, model: LogisticModel, X: Array, weight: Array | None) -> None:
+    def _keep(self, model: LogisticModel | WideModel, X: Any, weight: Array | None) -> None:
         """A model as attributes, of the precision of X."""
-        coefficients, intercept = np.array(list(model.coefficients.values())), np.array([model.intercept])
+        coefficients, intercept = coefficients_of(model), np.array([model.intercept])
         self.certificate_ = model.certificate
         if X.dtype == np.float32:
             with np.errstate(over="ignore"):
@@ -275,7 +286,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             mirrored = np.append(label, 1 - label[row])
             halved = np.append(weight, weight[row] / 2)
             halved[row] /= 2
-            model = self._fitted_model(np.vstack([X, -X[row : row + 1]]), mirrored, halved, l2, l1)
+            model = self._fitted_model(_stacked(X, -X[row : row + 1]), mirrored, halved, l2, l1)
             self._keep(model, X, weight)
             # Of rows of one class it would state a base rate that is not theirs; only limits need it, to predict.
             self.model_ = None if np.isfinite(self.coef_).all() else model
@@ -347,13 +358,15 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
     def _logits(self, X: Any) -> tuple[Array, np.dtype]:
         """(Log-odds in double precision, the precision in which predictions are returned)."""
         check_is_fitted(self)
-        X = validate_data(self, X, dtype=FLOATS, reset=False)
+        X = validate_data(self, X, dtype=FLOATS, reset=False, accept_sparse="csr")
         coefficients = _dense(self.coef_)[0]
         kind = np.result_type(X.dtype, coefficients.dtype)
         if self.model_ is not None and not np.isfinite(coefficients).all():
             # 0 · inf would be no number: the side of its directions on which a row lies decides.
             return self.model_.predict_logit(X), kind
         coefficients = coefficients.astype(np.float64)
+        if is_sparse(X):
+            return CsrMatrix.of(X).logits(float(self.intercept_[0]), coefficients), kind
         # In pieces: single precision is widened before it is multiplied.
         pieces = [X[start : start + PIECE_ROWS] @ coefficients for start in range(0, len(X), PIECE_ROWS)]
         return np.concatenate(pieces) + float(self.intercept_[0]), kind
@@ -391,6 +404,15 @@ def _dense(coefficients: Any) -> Array:
     return coefficients.toarray() if hasattr(coefficients, "toarray") else coefficients
 
 
+def _stacked(X: Any, more: Any) -> Any:
+    """Rows below rows, dense or sparse."""
+    if not is_sparse(X):
+        return np.vstack([X, more])
+    from scipy.sparse import vstack
+
+    return vstack([X, more], format="csr")
+
+
 def refuse_sparse(X: Any) -> None:
     """A sparse matrix is not made dense in silence: that can take all memory."""
     if not (hasattr(X, "toarray") and hasattr(X, "nnz")):
@@ -406,7 +428,7 @@ def refuse_sparse(X: Any) -> None:
 def weights_of(sample_weight: ArrayLike, X: Array) -> Array:
     """Weights of rows as float64, shape (n_rows,), ≥ 0."""
     if isinstance(sample_weight, Real):
-        sample_weight = np.full(len(X), float(sample_weight))
+        sample_weight = np.full(X.shape[0], float(sample_weight))
     weight: Array = check_array(sample_weight, ensure_2d=False, dtype=np.float64, input_name="sample_weight")
     if weight.ndim != 1:
         raise DataError(f"`sample_weight` must be one number for each row; it has shape {weight.shape}.")

@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -206,7 +206,9 @@ class LogisticRegressionCV(LogisticRegression):
             scores = self._scores(fits, l2s, splits, X, y, routed.scorer.score)
         self._choose(fits, l2s, scores, is_log_loss)
         if self.refit:
-            model = replace(self._fitted_model(X, label, own, self.path_.l2), path=self.path_)
+            fitted = self._fitted_model(X, label, own, self.path_.l2)
+            # Rows are dense here.
+            model = replace(cast("LogisticModel", fitted), path=self.path_)
             self.model_: LogisticModel | None = replace(
                 model, positive=f"y = {value_text(self.classes_[1:].tolist()[0])}"
             )

@@ -7,25 +7,33 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 
 from logloss.data.rows import Array
 from logloss.onepass.kernels.newton_rules import ROUNDING
 from logloss.training.certificate import Certificate, bound_after_move
 from logloss.training.model import LogisticModel
+from logloss.training.wide_model import WideModel
 
 PIECE_ROWS = 1 << 12
 
 
+def coefficients_of(model: LogisticModel | WideModel) -> Array:
+    """The coefficients in the order of the columns, shape (n_features,)."""
+    return model.coef if isinstance(model, WideModel) else np.array(list(model.coefficients.values()))
+
+
 def rounded_certificate(
-    model: LogisticModel, coefficients: Array, intercept: float, X: Array, weight: Array | None
+    model: LogisticModel | WideModel, coefficients: Array, intercept: float, X: Any, weight: Array | None
 ) -> Certificate:
     """The certificate of a model's coefficients after they were rounded, for the rows that it was fitted to.
 
     coefficients, intercept: the rounded ones. Where some of the model's are infinite, the bound stays that of the
     model, whose predictions are those of its limit.
     """
-    exact = np.array([*model.coefficients.values(), model.intercept])
+    exact = np.append(coefficients_of(model), model.intercept)
     if not np.isfinite(exact).all():
         return model.certificate
     move = np.array([*coefficients, intercept], dtype=np.float64) - exact
@@ -34,11 +42,11 @@ def rounded_certificate(
     curvature = curvature_of_move(X, weight, move, model.l2)
     bound = bound_after_move(model.certificate.nats_per_row, curvature / model.sum_weight)
     # No absolute value turns its sign within 2²³ moves either way, before which the objective has no kink.
-    bound += model.certificate.nats_per_row * 2.0**-22 if model.l1 else 0.0
+    bound += model.certificate.nats_per_row * 2.0**-22 if getattr(model, "l1", 0.0) else 0.0
     return Certificate(bound, bool(np.isfinite(bound)))
 
 
-def curvature_of_move(X: Array, weight: Array | None, move: Array, l2: float) -> float:
+def curvature_of_move(X: Any, weight: Array | None, move: Array, l2: float) -> float:
     """At most the curvature of the objective along a move, coefficients first and then the intercept.
 
     The second derivative of a row's loss in its log-odds is at most 1/4: Σ s (xᵀδ + δ₀)² / 4 + l2 · |δ|². The rounding
@@ -46,9 +54,9 @@ def curvature_of_move(X: Array, weight: Array | None, move: Array, l2: float) ->
     """
     coefficients, intercept = move[:-1], float(move[-1])
     total = 0.0
-    for start in range(0, len(X), PIECE_ROWS):
+    for start in range(0, X.shape[0], PIECE_ROWS):
         rows = X[start : start + PIECE_ROWS].astype(np.float64)
-        sizes = np.abs(rows) @ np.abs(coefficients) + abs(intercept)
+        sizes = abs(rows) @ np.abs(coefficients) + abs(intercept)
         most = np.abs(rows @ coefficients + intercept) + (len(move) + 2) * ROUNDING * sizes
         total += float(np.sum(most**2) if weight is None else weight[start : start + PIECE_ROWS] @ most**2)
     # Rounding of the sums: positive terms, a few units each.

@@ -28,18 +28,21 @@ from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, 
 from logloss.training.profile import Profile
 from logloss.training.separation import Separation
 from logloss.training.standard_errors import KINDS, Errors
+from logloss.training.wide_model import WideModel
 
 # A share is a rounded quotient, what is saved a rounded difference.
 NEAR = 1e-12
 # Of a sum over 1e10 rows, merged in pieces.
 NEAR_SD = 1e-9
 COLUMNS = ("method", "log_loss_nats", "expected_reduction_nats", "error_nats", "share")
+# Of a model of a sparse matrix: half of the values, and bytes, that a document may have.
+MOST_COLUMNS = 2_000_000
 # What is done with rows that lack a feature, and ways to leave rows out.
 WAYS_OF_MISSING = "error", "drop", "indicator"
 WAYS = ("refits", "steps", "sampled steps")
 
 
-Fitted = LogisticModel | AdditiveModel | Calibration
+Fitted = LogisticModel | AdditiveModel | WideModel | Calibration
 
 
 def save_fitted(path: StrPath, fitted: Fitted) -> None:
@@ -49,12 +52,17 @@ def save_fitted(path: StrPath, fitted: Fitted) -> None:
 
 def bytes_of_fitted(fitted: Fitted) -> bytes:
     """The bytes of that file; the same each time."""
+    if isinstance(fitted, WideModel) and fitted.n_features > MOST_COLUMNS:
+        raise DataError(
+            f"a file holds up to {MOST_COLUMNS:,} coefficients; the model has {fitted.n_features:,}. Keep model.coef "
+            "and model.intercept, such as with numpy.savez."
+        )
     return document_bytes(fitted.kind, as_json(fitted, type(fitted)))
 
 
 def fitted_of_fields(fields: Mapping[str, Any], name: str) -> Fitted:
     """What was written; an error that names the file, the field and the value where something cannot be."""
-    kinds: tuple[type[Fitted], ...] = LogisticModel, AdditiveModel, Calibration
+    kinds: tuple[type[Fitted], ...] = LogisticModel, AdditiveModel, WideModel, Calibration
     kind = next(each for each in kinds if each.kind == fields["logloss"])
     own = known_fields(fields, tuple(fields_of(kind)), name)
     try:
@@ -67,7 +75,7 @@ def fitted_of_fields(fields: Mapping[str, Any], name: str) -> Fitted:
         raise DataError(f"{name} must hold a {kind.kind}; a field does not fit: {clause}. Make it again.") from error
 
 
-def _is_rate(model: LogisticModel | AdditiveModel) -> bool:
+def _is_rate(model: LogisticModel | AdditiveModel | WideModel) -> bool:
     """Whether the base rate is that of hard labels without weights: one rounding of a quotient, or of a mean."""
     if model.n_positive is None:
         return True
@@ -218,18 +226,21 @@ def _is_slope(value: float) -> bool:
     return 0 <= value < math.inf
 
 
-# What holds of models of either kind.
-OF_MODELS = (
+# What holds of models of any kind, and of those of tables.
+OF_ALL_MODELS = (
     Rule("n_rows", lambda m: m.n_rows > 0, "at least 1 row"),
-    Rule("missing", lambda m: m.missing in WAYS_OF_MISSING, f"one of {', '.join(WAYS_OF_MISSING)}"),
     Rule("n_positive", lambda m: m.n_positive is None or m.n_positive <= m.n_rows, "at most all rows"),
     Rule("sum_weight", lambda m: 0 < m.sum_weight < np.inf, "a finite number above 0"),
     Rule("base_rate", lambda m: 0 <= m.base_rate <= 1, "a share from 0 to 1"),
     Rule("base_rate", _is_rate, "the share of its positive rows"),
-    Rule("offset", lambda m: m.has_offset or not m.offset, "no column where there is no offset"),
     Rule("classes", lambda m: None not in m.classes and m.classes[0] != m.classes[1], "two labels"),
     Rule("log_loss", lambda m: not m.log_loss < 0, "a number of at least 0"),
     Rule("passes", lambda m: bool(m.passes), "at least one pass"),
+)
+OF_MODELS = (
+    *OF_ALL_MODELS,
+    Rule("missing", lambda m: m.missing in WAYS_OF_MISSING, f"one of {', '.join(WAYS_OF_MISSING)}"),
+    Rule("offset", lambda m: m.has_offset or not m.offset, "no column where there is no offset"),
 )
 # What predictions and the words of a model rely on; each holds only if those before it do.
 RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
@@ -295,6 +306,13 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("n_one_class", lambda p: p.n_one_class <= p.n_folds, "at most all folds"),
         Rule("validation", lambda p: p.validation in VALIDATIONS, " or ".join(VALIDATIONS)),
         Rule("n_folds", lambda p: p.is_leave_one_out == (p.n_folds == 0), "0 with leave-one-out, and only there"),
+    ),
+    WideModel: (
+        *OF_ALL_MODELS,
+        Rule("intercept", lambda m: math.isfinite(m.intercept), "a finite number"),
+        Rule("intercept", lambda m: m.fit_intercept or m.intercept == 0, "0, as no intercept was fitted"),
+        Rule("coef", lambda m: is_finite(m.coef), "finite numbers"),
+        Rule("l2", lambda m: 0 < m.l2 < math.inf, "a finite number above 0"),
     ),
     LogisticModel: (
         *OF_MODELS,

@@ -33,7 +33,7 @@ def load(path: StrPath) -> Any:
 
     Returns
     -------
-    Measurement, LogisticModel, AdditiveModel, Calibration or SavedAnswer
+    Measurement, LogisticModel, AdditiveModel, WideModel, Calibration or SavedAnswer
         A measurement's figures are computed anew; it can be merged and saved like the one that was saved. Models
         and calibrations are those that were saved, to the bit; comparisons, differences and plans have the words and
         figures that they had.
@@ -70,6 +70,7 @@ def load(path: StrPath) -> Any:
 READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "model": fitted_of_fields,
     "additive": fitted_of_fields,
+    "wide": fitted_of_fields,
     "calibration": fitted_of_fields,
     "comparison": answer_of_fields,
     "difference": answer_of_fields,

@@ -97,7 +97,7 @@ def additive_model(
         base_rate=problem.base_rate,
         positive=positive_text(problem.roles),
         positive_value="" if problem.roles.pos_label is None else value_text(problem.roles.pos_label),
-        classes=classes_of(learned),
+        classes=classes_of(learned.roles, learned.columns.coding),
         design=found.design,
         values=found.values,
         pair_terms=found.pair_terms if has_intervals else tuple(map(without_errors, found.pair_terms)),

@@ -12,8 +12,9 @@ import math
 import numpy as np
 
 from logloss.data.block import Block
+from logloss.data.checks.labels import Coding
 from logloss.data.design import TOUCHING, Design
-from logloss.data.rows import Array, positive_text
+from logloss.data.rows import Array, Roles, positive_text
 from logloss.data.values import Value, is_label
 from logloss.errors import ConvergenceWarning, SeparationWarning, warn
 from logloss.inference.cautions import FEWEST_CLUSTERS, caution_of, effective
@@ -86,7 +87,7 @@ def fitted_model(
         base_rate=problem.base_rate,
         positive=positive_text(problem.roles),
         positive_value="" if problem.roles.pos_label is None else value_text(problem.roles.pos_label),
-        classes=classes_of(learned),
+        classes=classes_of(learned.roles, learned.columns.coding),
         design=design,
         values=now.coefficients / design.scale,
         separation=separation,
@@ -110,10 +111,10 @@ def fitted_model(
     )
 
 
-def classes_of(learned: Learned) -> tuple[Value, Value]:
+def classes_of(roles: Roles, coding: Coding) -> tuple[Value, Value]:
     """The labels of both classes, the positive one last."""
-    positive = learned.roles.pos_label
-    values = [value for kind, value in learned.columns.coding if kind == "value"]
+    positive = roles.pos_label
+    values = [value for kind, value in coding if kind == "value"]
     if positive is None:
         return (-1, 1) if -1 in values else (0, 1)
     # The column's own value, which may be named otherwise: 1 by "1". Both occur, and no third one does.

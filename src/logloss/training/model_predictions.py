@@ -53,7 +53,8 @@ class ModelPredictions:
         X : array of shape (n_rows, n_features) or (n_rows,), or table
             A frame, an Arrow table, a dict, or the path of Parquet or CSV files: columns are found by name, in any
             order, and others are ignored. Columns of an array, which have no names, go by position, as many as in
-            training; so do those of a table where the model was fitted to an array.
+            training; so do those of a table where the model was fitted to an array. A sparse matrix is taken as an
+            array is; a WideModel takes matrices only, sparse or dense.
         offset : array of shape (n_rows,), or name of a column, optional
             Where the model was fitted with an offset that is no column of X.
         missing : {"error", "drop"}, optional

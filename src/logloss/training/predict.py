@@ -17,6 +17,7 @@ from logloss.data.design import Design
 from logloss.data.keys import missing_of
 from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_index
 from logloss.data.source import ColumnSource, MemorySource, Part, Source, SourceAround, as_source, warn_of_order
+from logloss.data.sparse_rows import is_sparse
 from logloss.data.terms import Category
 from logloss.errors import DataError
 from logloss.onepass.engines.frame_sources import kind_of_frame
@@ -28,6 +29,8 @@ if TYPE_CHECKING:
 
 # The column that a model adds to a table.
 LOGIT = "log-odds of the model"
+# Numbers of the rows of a sparse matrix that are made dense at a time.
+MOST_DENSE = 1 << 22
 NAMELESS = "this model was trained on a matrix without names of columns; predict from such a matrix."
 
 
@@ -72,13 +75,22 @@ class Predictor:
         if isinstance(offset, str):
             return replace(self, has_offset=True, offset=offset).logits(X, None, missing)
         if offset is None:
-            return self._of_source(self.source_of(X), missing)
+            return self._without_offset(X, missing)
         warn_of_order({"`X`": X, "`offset`": offset})
-        logits = replace(self, has_offset=False, offset="")._of_source(self.source_of(X), missing)
+        logits = replace(self, has_offset=False, offset="")._without_offset(X, missing)
         added = np.asarray(as_column(offset, "offset").values, dtype=np.float64)
         if len(added) != len(logits):
             raise DataError(f"`offset` has {count(len(added))} rows and `X` has {count(len(logits))}.")
         return logits + added
+
+    def _without_offset(self, X: Any, missing: str | None) -> Array:
+        """The same; the rows of a sparse matrix are made dense, some at a time."""
+        if not is_sparse(X):
+            return self._of_source(self.source_of(X), missing)
+        X = X.tocsr()
+        n_rows = max(MOST_DENSE // max(X.shape[1], 1), 1)
+        starts = range(0, max(X.shape[0], 1), n_rows)
+        return np.concatenate([self._of_source(self.source_of(X[s : s + n_rows].toarray()), missing) for s in starts])
 
     def _of_source(self, source: Source, missing: str | None) -> Array:
         """Of each row of a source, in its order."""

@@ -115,20 +115,24 @@ def learn(
         if not mixed:
             break
         roles = replace(roles, categories=(*roles.categories, *mixed))
-    if not math.isfinite(seen.sum_weight):
-        raise DataError(
-            "weights must add up to a number; these add up to more than 1.8e308. Divide all by the largest."
-        )
-    rate = seen.sum_positive / seen.sum_weight
-    if not 0 < rate < 1:
-        raise DataError(
-            f"both classes must occur to fit; all {counted(seen.n_rows, 'row')} are {1 if rate else 0}"
-            f"{', and no finite intercept is best' if fit_intercept else ''}. Check `y_true` and `pos_label`."
-        )
+    check_classes(seen.sum_positive / seen.sum_weight, seen.sum_weight, seen.n_rows, fit_intercept=fit_intercept)
     design = design_of(seen, roles, reference, fit_intercept=fit_intercept, shapes=shapes)
     # What this pass has checked is not checked again, and what is text is not tried as numbers.
     texts = roles.categories if isinstance(source, KeptSource) else tuple(term.column for term in design.categories)
     return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
+
+
+def check_classes(rate: float, sum_weight: float, n_rows: int, *, fit_intercept: bool) -> None:
+    """Refuse labels of one class, and weights whose sum is no number. rate: the mean label."""
+    if not math.isfinite(sum_weight):
+        raise DataError(
+            "weights must add up to a number; these add up to more than 1.8e308. Divide all by the largest."
+        )
+    if not 0 < rate < 1:
+        raise DataError(
+            f"both classes must occur to fit; all {counted(n_rows, 'row')} are {1 if rate else 0}"
+            f"{', and no finite intercept is best' if fit_intercept else ''}. Check `y_true` and `pos_label`."
+        )
 
 
 def design_of(

@@ -14,6 +14,7 @@ from logloss.show.drawings import (
     of_measurement,
     of_model,
     of_plan,
+    of_wide,
 )
 from logloss.show.drawings.picture import Drawing as Drawing
 from logloss.text import listed, printable
@@ -22,6 +23,7 @@ ROOMS = {
     "measurement": of_measurement,
     "model": of_model,
     "additive": of_additive,
+    "wide": of_wide,
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
@@ -44,7 +46,7 @@ def drawing(answer: Answer, kind: str | tuple[str, str] | None = None) -> Drawin
 
     Parameters
     ----------
-    answer : Measurement, LogisticModel, AdditiveModel, Calibration, Comparison, Difference or Plan
+    answer : Measurement, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference or Plan
         Whose picture.
     kind : str or tuple of two str, optional
         Of a measurement "reliability", "decomposition", "concentration" or, with `by`, "groups"; of a model
@@ -87,6 +89,6 @@ def _room(answer: Answer) -> Any:
     """The module with the pictures of such an answer."""
     room = ROOMS.get(getattr(answer, "kind", ""))
     if room is None:
-        names = "Measurement, LogisticModel, AdditiveModel, Calibration, Comparison, Difference, Plan"
+        names = "Measurement, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference, Plan"
         raise DataError(f"pictures are of answers ({names}); got a {type(answer).__name__}.")
     return room

@@ -24,6 +24,7 @@ from logloss.show.words.of_model import (
 from logloss.text import count, counted, cut, fixed, printable, significant
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.model import LogisticModel
+from logloss.training.wide_model import WideModel
 
 # Most coefficients that are drawn.
 MOST_COEFFICIENTS = 20
@@ -135,7 +136,7 @@ def _by_column(model: LogisticModel, chosen: list[dict[str, Any]]) -> list[dict[
     return [*alone, *rows]
 
 
-def passes(model: LogisticModel | AdditiveModel) -> Drawing:
+def passes(model: LogisticModel | AdditiveModel | WideModel) -> Drawing:
     """How far the loss of each training pass is above the last one."""
     has_firth = isinstance(model, LogisticModel) and bool(model.penalty)
     objective = [each.log_loss + each.penalty for each in model.passes]
@@ -160,7 +161,9 @@ def passes(model: LogisticModel | AdditiveModel) -> Drawing:
     return Drawing("passes", "Training, pass by pass", sentence, {"passes": table}, figures, rows)
 
 
-def _passes_sentence(model: LogisticModel | AdditiveModel, objective: list[float], *, has_firth: bool) -> str:
+def _passes_sentence(
+    model: LogisticModel | AdditiveModel | WideModel, objective: list[float], *, has_firth: bool
+) -> str:
     """From where to where the objective went, and how near to its minimum."""
     first, last = objective[0], objective[-1]
     digits = next((digits for digits in range(4, 12) if fixed(first, digits) != fixed(last, digits)), 4)

@@ -27,6 +27,7 @@ from logloss.show.plot import (
     of_measurement,
     of_model,
     of_plan,
+    of_wide,
 )
 from logloss.show.plot.inline_svg import inline_svg as inline_svg
 from logloss.show.plot.style import FIGURE, WIDTH_MM, plain_text, settings, size
@@ -37,6 +38,7 @@ ROOMS: dict[str, ModuleType] = {
     "measurement": of_measurement,
     "model": of_model,
     "additive": of_additive,
+    "wide": of_wide,
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,

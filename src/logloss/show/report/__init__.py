@@ -18,6 +18,7 @@ from logloss.show.report import (
     of_measurement,
     of_model,
     of_plan,
+    of_wide,
 )
 from logloss.text import confidence, fixed
 
@@ -25,6 +26,7 @@ ROOMS = {
     "measurement": of_measurement,
     "model": of_model,
     "additive": of_additive,
+    "wide": of_wide,
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
@@ -36,6 +38,7 @@ ROOMS = {
 NUMBERS = {
     "measurement": ("log_loss", "log loss", 4, "nats per row"),
     "model": ("log_loss", "log loss in sample", 4, "nats per row"),
+    "wide": ("log_loss", "log loss in sample", 4, "nats per row"),
     "calibration": ("expected_reduction", "expected reduction of the log loss", 4, "nats per row"),
     "comparison": ("delta", "difference in log loss of the best two", 4, "nats per row"),
     "difference": ("log_loss", "change in log loss", 4, "nats per row"),

@@ -1,0 +1,9 @@
+"""Pictures of a model of a sparse matrix: those of any model."""
+
+from __future__ import annotations
+
+from logloss.show.plot.of_model import coefficients, height_mm, passes
+
+DRAWN = {"coefficients": coefficients, "passes": passes}
+
+__all__ = ["DRAWN", "height_mm"]

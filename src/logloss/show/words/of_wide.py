@@ -1,0 +1,80 @@
+"""A model of a sparse matrix in words: its sizes, the largest coefficients, the log loss, the certificate."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from logloss.information import entropy
+from logloss.show.words.of_model import certified, note_line, odds_ratio
+from logloss.text import (
+    LONGEST_NAMED,
+    columns,
+    count,
+    counted,
+    fixed,
+    percent,
+    printable,
+    printable_lines,
+    significant,
+)
+from logloss.training.wide_model import WideModel
+
+# Coefficients that are shown, in text and on a page.
+IN_TEXT, ON_PAGES = 20, 200
+NO_INTERVALS = "no information matrix of so many columns is formed, and the penalty biases the coefficients"
+
+
+def text_of(model: WideModel) -> str:
+    """The whole model."""
+    lines = [*columns(*coefficient_rows(model), gap="   "), *left_out(model), ""]
+    return printable_lines("\n".join([head_of(model), "", *lines, *remarks_of(model)]))
+
+
+def head_of(model: WideModel) -> str:
+    """What it predicts, from what, and how many rows it was trained on."""
+    share = f"base rate {fixed(model.base_rate, 4)}"
+    if model.n_positive is not None:
+        share = f"{count(model.n_positive)} positive"
+    clauses = [
+        f"{type(model).__name__}: P({printable(model.positive, LONGEST_NAMED)})",
+        counted(model.n_features, "feature"),
+        f"{counted(model.n_rows, 'row')} ({share})",
+        counted(model.n_values, "value"),
+        *([] if model.fit_intercept else ["no intercept"]),
+        f"l2 = {model.l2:g}",
+    ]
+    return ", ".join(clauses)
+
+
+def coefficient_rows(model: WideModel, most: int = IN_TEXT) -> tuple[list[list[str]], str]:
+    """The intercept and the largest coefficients, below the names of the columns; how these align."""
+    rows = [["", "coefficient", "odds ratio"]]
+    if model.fit_intercept:
+        rows.append(["intercept", significant(model.intercept), ""])
+    rows += [[name, significant(value), odds_ratio(value)] for name, value in model.largest(most)]
+    return rows, "lrr"
+
+
+def left_out(model: WideModel, most: int = IN_TEXT) -> list[str]:
+    """How many coefficients are not shown."""
+    n_used = int(np.count_nonzero(model.coef))
+    n_left, n_unused = max(n_used - most, 0), model.n_features - n_used
+    clauses = [f"{count(n_left)} more, nearer to 0"] if n_left else []
+    clauses += [f"{count(n_unused)} of 0"] if n_unused else []
+    return [f"… and {', '.join(clauses)}: model.coef"] if clauses else []
+
+
+def remarks_of(model: WideModel) -> list[str]:
+    """The lines below the table: log loss, intervals, certificate, notes."""
+    baseline = float(entropy(model.base_rate))
+    clauses = [f"log loss   {fixed(model.log_loss, 4)} in sample", f"baseline {fixed(baseline, 4)}"]
+    if baseline > 0 and not model.has_offset:
+        clauses.append(f"skill {percent(1 - model.log_loss / baseline, 1)}")
+    passes = counted(len(model.passes), "pass", "passes")
+    products = counted(model.n_products, "product", "products")
+    return [
+        "; ".join(clauses),
+        f"intervals  not available: {NO_INTERVALS}",
+        f"optimum    {certified(model.certificate, 'the minimum')}; {passes} and {products} with the Hessian",
+        *map(note_line, model.notes),
+    ]

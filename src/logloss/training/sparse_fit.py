@@ -1,0 +1,204 @@
+"""fit() of a sparse matrix: labels and weights beside it, the passes, the model.
+
+>>> import logloss, scipy.sparse
+>>> logloss.fit(scipy.sparse.csr_array([[0.0], [1.0], [2.0], [3.0]]), [0, 1, 0, 1], l2=1.0).n_features
+1
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from logloss.data.binding import bind
+from logloss.data.block import Block
+from logloss.data.checks.labels import Coding, judge_coding
+from logloss.data.request import RowOptions
+from logloss.data.rows import Array, Roles, positive_text
+from logloss.data.sparse_rows import SparseRows, check_shape
+from logloss.errors import ConvergenceWarning, DataError, warn
+from logloss.text import count, counted, significant
+from logloss.training.certificate import Certificate
+from logloss.training.fit_options import FitOptions
+from logloss.training.fitted import classes_of
+from logloss.training.interruptible import told_of_waiting
+from logloss.training.recipe import MOST_COEFFICIENTS, check_classes
+from logloss.training.sparse_solver import SparseOptimum, SparseProblem, find_sparse_optimum
+from logloss.training.wide_model import WideModel
+
+# Without a penalty a matrix of at most so many bytes is made dense.
+MOST_DENSE = 1 << 29
+
+
+@dataclass(frozen=True, slots=True)
+class BesideMatrix:
+    """What stands beside a matrix, one value a row, checked.
+
+    n_rows: those that take part, as often as they count. n_positive: of these; None where labels are shares or rows
+    have weights.
+    """
+
+    roles: Roles
+    labels: Array
+    mass: Array
+    offset: Array
+    coding: Coding
+    n_rows: int
+    n_positive: int | None
+
+    @property
+    def sum_weight(self) -> float:
+        """The weight of all rows."""
+        return float(len(self.labels)) if not len(self.mass) else float(self.mass.sum())
+
+    @property
+    def base_rate(self) -> float:
+        """The mean label."""
+        if not len(self.mass):
+            return float(self.labels.mean())
+        return float(self.mass @ self.labels) / self.sum_weight
+
+
+def refuse_beside_sparse(given: Mapping[str, object]) -> None:
+    """Refuse options that need a dense table. given: by name; None and () are as if left out."""
+    for name, value in given.items():
+        if value is None or (isinstance(value, tuple) and not value):
+            continue
+        raise DataError(
+            f"`{name}` is not available for a sparse matrix, which is fitted with l2=, sample_weight=, counts=, "
+            f"offset= and fit_intercept=. Pass X.toarray() if that fits in memory, or leave `{name}` out."
+        )
+
+
+def is_fitted_dense(X: Any, options: FitOptions) -> bool:
+    """Whether a sparse matrix is fitted as a dense one: without an L2 penalty alone, where that is small."""
+    check_shape(X)
+    if options.l2 > 0 and not options.l1:
+        return False
+    size = 8 * X.shape[0] * X.shape[1]
+    if X.shape[1] <= MOST_COEFFICIENTS and size <= MOST_DENSE:
+        return True
+    needed, then = "a penalty is needed: without one", "Pass l2= (such as l2=1)."
+    if options.l1:
+        needed, then = "`l1` must be 0: under an L1 penalty", "Pass l2= alone."
+    raise DataError(
+        f"{needed} a sparse matrix is fitted as a dense one, of at most {count(MOST_COEFFICIENTS)} columns and "
+        f"{MOST_DENSE >> 20} MB; `X` has {counted(X.shape[1], 'column')} and takes {significant(size / 2**20)} MB. "
+        f"{then}"
+    )
+
+
+def beside_matrix(X: Any, y_true: Any, requested: RowOptions) -> BesideMatrix:
+    """Labels, weights and offsets of the rows of a matrix."""
+    from logloss.onepass.run import blocks_in_order
+    from logloss.onepass.summaries.contract import mass_of, times_of
+
+    n_rows = X.shape[0]
+    if isinstance(y_true, str):
+        raise DataError("labels of a sparse matrix must be an array, one for each row; got a name.")
+    if n_rows == 0:
+        raise DataError("expected at least one row; `X` has none.")
+    # A matrix of no columns stands for it where lengths are compared.
+    source, roles = bind(y_true, requested, features=np.empty((n_rows, 0)))
+    blocks: list[Block] = []
+    blocks_in_order(source, roles, blocks.append)
+    coding: Coding = frozenset().union(*(block.coding for block in blocks))
+    judge_coding(coding, roles)
+    n_taking_part = sum(map(times_of, blocks))
+    if not n_taking_part:
+        raise DataError(f"expected at least one row with a weight above 0; all {n_rows:,} rows have weight 0.")
+    has_mass = roles.sample_weight is not None or roles.counts is not None
+    is_soft = any(block.y_true.dtype != np.uint8 for block in blocks)
+    labels = np.zeros(n_rows, np.float64 if is_soft else np.uint8)
+    mass, offset = np.zeros(n_rows if has_mass else 0), np.zeros(n_rows if roles.offset is not None else 0)
+    for block in blocks:
+        own = slice(block.first_row, block.first_row + block.n_rows)
+        where: Any = own if block.rows is None else block.first_row + block.rows
+        labels[where] = block.y_true
+        if has_mass:
+            mass[where] = mass_of(block)
+        if block.offset is not None:
+            offset[where] = block.offset
+    is_counted = not is_soft and roles.sample_weight is None
+    n_positive = int(mass @ labels if has_mass else labels.sum()) if is_counted else None
+    return BesideMatrix(roles, labels, mass, offset, coding, n_taking_part, n_positive)
+
+
+def sparse_model(
+    X: Any, y_true: Any, requested: RowOptions, options: FitOptions, *, start: object, on_pass: Any
+) -> WideModel:
+    """The fit of a sparse matrix with an L2 penalty."""
+    from logloss.onepass.run import blas_on_one_thread
+
+    with blas_on_one_thread(), told_of_waiting(requested.progress):
+        beside = beside_matrix(X, y_true, requested)
+        check_classes(beside.base_rate, beside.sum_weight, beside.n_rows, fit_intercept=options.fit_intercept)
+        rows = SparseRows.of(X, beside.labels, beside.mass, beside.offset)
+        problem = SparseProblem(
+            rows,
+            options.l2,
+            options.fit_intercept,
+            beside.sum_weight,
+            options.tolerance,
+            requested.progress,
+            on_pass,
+        )
+        optimum = find_sparse_optimum(problem, _start_of(problem, beside, start), options.max_passes)
+    return _model_of(problem, beside, optimum)
+
+
+def _start_of(problem: SparseProblem, beside: BesideMatrix, model: object) -> Array:
+    """Where to begin: a model of as many columns, or coefficients of 0 and the log-odds of the base rate."""
+    at = np.zeros(1 + problem.n_columns)
+    if isinstance(model, WideModel) and (model.n_features, model.fit_intercept) == (
+        problem.n_columns,
+        problem.fit_intercept,
+    ):
+        at[0], at[1:] = model.intercept, model.coef
+    elif problem.fit_intercept:
+        at[0] = math.log(beside.base_rate / (1.0 - beside.base_rate))
+        if len(beside.offset):
+            at[0] -= np.average(beside.offset, weights=beside.mass if len(beside.mass) else None)
+    return at
+
+
+def _model_of(problem: SparseProblem, beside: BesideMatrix, optimum: SparseOptimum) -> WideModel:
+    now, roles = optimum.evaluation, beside.roles
+    bound = now.bound / problem.sum_weight
+    if bound > problem.tolerance:
+        warn(_why_not_certified(problem, optimum, bound), ConvergenceWarning)
+    coef = now.at[1:].copy()
+    coef.flags.writeable = False
+    return WideModel(
+        intercept=float(now.at[0]),
+        coef=coef,
+        log_loss=now.sums.total_loss / problem.sum_weight,
+        certificate=Certificate(bound, math.isfinite(bound)),
+        passes=optimum.passes,
+        n_products=optimum.n_products,
+        l2=problem.l2,
+        n_rows=beside.n_rows,
+        n_values=problem.rows.matrix.n_values,
+        sum_weight=problem.sum_weight,
+        base_rate=beside.base_rate,
+        positive=positive_text(roles),
+        fit_intercept=problem.fit_intercept,
+        has_offset=roles.offset is not None,
+        n_positive=beside.n_positive,
+        classes=classes_of(roles, beside.coding),
+    )
+
+
+def _why_not_certified(problem: SparseProblem, optimum: SparseOptimum, bound: float) -> str:
+    """Why the passes ended before the bound was within the tolerance."""
+    n_passes = counted(len(optimum.passes), "pass", "passes")
+    got = f"it is certified to be at most {bound:.1g} nats per row above the minimum"
+    why = f"the fit stopped after {n_passes}, as no step lowers the loss any more in float64 arithmetic"
+    then = "More passes do not help: rescale the columns, or raise `l2` or `tolerance`."
+    if optimum.has_reached_limit:
+        why, then = f"the fit stopped at the limit of {n_passes}", "Raise `max_passes`, or look at `model.passes`."
+    return f"{why}: {got} (`tolerance` is {problem.tolerance:.1g}). {then}"

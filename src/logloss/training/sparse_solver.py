@@ -1,0 +1,301 @@
+"""The solver of sparse tables: Newton's method whose steps are found by conjugate gradients, one walk for each product.
+
+A step is the approximate minimum of the local quadratic, truncated by Nash and Sofer's rule. The preconditioner is the
+diagonal of the Hessian, mixed with the penalty (Hsia, Chiang and Lin 2018), and, once products have cost as much as
+forming it, the Hessian's own block of the columns in which it outweighs the penalty most: frequent words of a text,
+all columns of a narrow table.
+
+Hsia, C.-Y., Chiang, W.-L. & Lin, C.-J. (2018). Preconditioned conjugate gradient methods in truncated Newton
+frameworks for large-scale linear classification. Proceedings of Machine Learning Research 95, 312-326.
+Nash, S. G. & Sofer, A. (1990). Assessing a search direction within a truncated-Newton method. Operations Research
+Letters 9(4), 219-221. doi:10.1016/0167-6377(90)90065-D
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from logloss.data.rows import Array
+from logloss.data.sparse_rows import SparseRows, frozen
+from logloss.onepass.kernels import csr_rows
+from logloss.onepass.kernels.newton_rules import ROUNDING, rounding_of_objective
+from logloss.onepass.run import map_and_merge
+from logloss.onepass.summaries.sparse_sums import (
+    HeavyColumns,
+    SparseBlockSummary,
+    SparseDirection,
+    SparseGradientSummary,
+    SparsePoint,
+    SparseProductSummary,
+)
+from logloss.training.certificate import Pass
+from logloss.training.interruptible import PASSES, tell_phase
+
+# Conjugate gradients end once a product gains less than this share of the mean gain of a product of the step.
+LEAST_SHARE = 0.2
+MOST_PRODUCTS = 200
+# Of the diagonal such a share, the rest of the penalty: Hsia et al. (2018), section 4.
+SHARE_OF_DIAGONAL = 0.01
+# A block of the Hessian has one of so many columns, the most whose pairs in a row are at most so many times the values
+# of the table: it then costs as much as four products.
+BLOCK_COLUMNS, PAIRS_OF_VALUE, PAIRS_OF_PRODUCT = (32, 64, 128, 256, 512), 16.0, 4.0
+# A block that is there is formed anew once products since then have cost so many times as much.
+TIMES_TO_RENEW = 2.0
+# Halvings of a step, and the share of the gain that the gradient promises which it must make (Armijo).
+MOST_HALVINGS, LEAST_GAIN = 30, 1e-4
+
+
+@dataclass(frozen=True, eq=False)
+class SparseProblem:
+    """What is minimised, and until when; vectors have the intercept first.
+
+    sum_weight: of the rows. tolerance: in nats per row. on_pass: called with each pass that evaluates the loss.
+    """
+
+    rows: SparseRows
+    l2: float
+    fit_intercept: bool
+    sum_weight: float
+    tolerance: float
+    progress: Callable[[Any], None] | None = None
+    on_pass: Callable[[Pass], None] | None = None
+
+    @property
+    def n_columns(self) -> int:
+        """How many columns the table has."""
+        return self.rows.matrix.n_columns
+
+    def summarised(self, empty: Any) -> Any:
+        """One walk over the rows."""
+        tell_phase(self.progress, PASSES)
+        return map_and_merge(self.rows.parts(), empty, progress=self.progress)
+
+    def evaluated(self, at: Array) -> SparseEvaluation:
+        """Loss, gradient and bound at a point."""
+        curvatures = np.empty(self.rows.matrix.n_rows)
+        point = SparsePoint(float(at[0]), frozen(at[1:]), curvatures)
+        sums = self.summarised(SparseGradientSummary.empty(point))
+        gradient = np.empty(len(at))
+        gradient[0] = sums.sums[csr_rows.RESIDUAL] if self.fit_intercept else 0.0
+        gradient[1:] = sums.of_columns[:, 0] + self.l2 * at[1:]
+        penalty = 0.5 * self.l2 * float(at[1:] @ at[1:])
+        bound = duality_gap(sums, gradient, at, self.l2, fit_intercept=self.fit_intercept)
+        # Where norms are beyond the floats, it is inf or no number.
+        bound = min(sums.total_loss + penalty, bound)
+        return SparseEvaluation(at, sums, gradient, penalty, bound, frozen(curvatures))
+
+    def product(self, now: SparseEvaluation, direction: Array) -> Array:
+        """The Hessian at a point times a direction: one walk."""
+        along = SparseDirection(float(direction[0]), frozen(direction[1:]), now.curvatures)
+        sums = self.summarised(SparseProductSummary.empty(along))
+        out = np.empty(len(direction))
+        out[0] = sums.of_intercept if self.fit_intercept else 0.0
+        np.multiply(direction[1:], self.l2, out=out[1:])
+        out[1:] += sums.of_columns
+        return out
+
+    def told(self, now: SparseEvaluation) -> Pass:
+        """The result of a pass, per row; without the coefficients, of which there may be millions."""
+        of_row = (each / self.sum_weight for each in (now.sums.total_loss, now.bound, now.penalty))
+        own = Pass(float(now.at[0]), (), *of_row)
+        if self.on_pass is not None:
+            self.on_pass(own)
+        return own
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SparseEvaluation:
+    """What a pass has found at a point: its sums, the gradient of the objective, the bound in nats, summed."""
+
+    at: Array
+    sums: SparseGradientSummary
+    gradient: Array
+    penalty: float
+    bound: float
+    curvatures: Array
+
+    @property
+    def objective(self) -> float:
+        """The summed loss and the penalty."""
+        return self.sums.total_loss + self.penalty
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class SparseOptimum:
+    """Where the passes ended. n_products: walks that multiplied the Hessian, beside the passes."""
+
+    evaluation: SparseEvaluation
+    passes: tuple[Pass, ...]
+    n_products: int
+    has_reached_limit: bool
+
+
+def duality_gap(sums: SparseGradientSummary, gradient: Array, at: Array, l2: float, *, fit_intercept: bool) -> float:
+    """Nats by which the objective can be above its minimum, rounding included: docs/certificate.md, "Sparse matrices".
+
+    |g + δ·h + l2·w|² / (2·l2) + δ²·H, where δ makes the residuals add up to 0; norms of sums over rows are at most the
+    sums of their norms.
+    """
+    of = sums.sums.tolist()
+    units = (sums.n_additions + 8) * ROUNDING
+    rounding = units * of[csr_rows.SIZE_OF_ROW] + ROUNDING * of[csr_rows.TERMS_OF_ROW]
+    # What is computed of as many numbers as there are columns is right to so many roundings.
+    length = float(np.linalg.norm(gradient[1:])) * (1.0 + len(at) * ROUNDING)
+    length += rounding + 4.0 * ROUNDING * l2 * float(np.linalg.norm(at[1:]))
+    added = 0.0
+    if fit_intercept:
+        curvature = of[csr_rows.CURVATURE]
+        off = abs(of[csr_rows.RESIDUAL]) + units * of[csr_rows.SIZE] + ROUNDING * of[csr_rows.TERMS]
+        # Not a number, too, where the sums are beyond the floats.
+        if not off < curvature:
+            return math.inf
+        move = off / curvature * (1.0 + 2.0 * units)
+        length += move * of[csr_rows.CURVATURE_OF_ROW] * (1.0 + 2.0 * units)
+        added = move * off
+    objective = sums.total_loss + 0.5 * l2 * float(at[1:] @ at[1:])
+    return length * length / (2.0 * l2) + added + 2.0 * ROUNDING * objective
+
+
+class Preconditioner:
+    """An approximate inverse of the Hessian: by column, and from some product on with a block of heavy columns."""
+
+    def __init__(self, problem: SparseProblem) -> None:
+        self.problem = problem
+        self.n_products = 0
+        self.diagonal: Array = np.ones(0)
+        self.heavy: Array | None = None
+        self.places: Array = np.zeros(0, np.int32)
+        self.n_pairs = math.inf
+        self.factor: Any = None
+
+    def update(self, now: SparseEvaluation, n_products: int) -> None:
+        """For the next step, after so many products in the last one."""
+        l2 = self.problem.l2
+        own = now.sums.of_columns[:, 1]
+        self.n_products += n_products
+        if self.heavy is None and self.n_products:
+            self._choose(own)
+        n_values = max(self.problem.rows.matrix.n_values, 1)
+        times = 1.0 if self.factor is None else TIMES_TO_RENEW
+        if self.n_products * PAIRS_OF_PRODUCT * n_values >= times * self.n_pairs:
+            self._form_block(now)
+        curvature = max(float(now.sums.sums[csr_rows.CURVATURE]), math.ulp(0.0))
+        if self.factor is None:
+            own = SHARE_OF_DIAGONAL * own - SHARE_OF_DIAGONAL * l2
+        self.diagonal = np.concatenate([[curvature], own + l2])
+
+    def _choose(self, own: Array) -> None:
+        """The columns of the block: those in which the curvature outweighs the penalty most."""
+        problem = self.problem
+        most = min(BLOCK_COLUMNS[-1], len(own))
+        largest = np.argpartition(own, len(own) - most)[len(own) - most :] if most else np.zeros(0, int)
+        largest = largest[own[largest] > problem.l2]
+        largest = largest[np.argsort(-own[largest], kind="stable")]
+        places = np.zeros(len(own), np.int32)
+        places[largest] = np.arange(1, len(largest) + 1)
+        limits, pairs = np.array(BLOCK_COLUMNS), np.zeros(len(BLOCK_COLUMNS))
+        matrix = problem.rows.matrix
+        csr_rows.csr_pairs(matrix.indptr, matrix.indices, frozen(places), limits, pairs)
+        fits = pairs <= PAIRS_OF_VALUE * matrix.n_values
+        if fits.any() and len(largest):
+            n_columns, self.n_pairs = int(limits[fits][-1]), float(pairs[fits][-1])
+            places[largest[n_columns:]] = 0
+            largest = largest[:n_columns]
+        self.heavy, self.places = largest, frozen(places)
+
+    def _form_block(self, now: SparseEvaluation) -> None:
+        """The block at a point, factored: one walk."""
+        from scipy.linalg import LinAlgError, cho_factor
+
+        problem, n_places = self.problem, len(self.heavy)  # type: ignore[arg-type]
+        sums = problem.summarised(SparseBlockSummary.empty(HeavyColumns(self.places, n_places, now.curvatures)))
+        matrix = sums.matrix
+        inside = np.arange(1, n_places + 1)
+        matrix[inside, inside] += problem.l2
+        if not problem.fit_intercept:
+            matrix[0, :] = matrix[:, 0] = 0.0
+            matrix[0, 0] = 1.0
+        try:
+            self.factor = cho_factor(matrix, overwrite_a=True, check_finite=False)
+        except LinAlgError:
+            # Far from definite by its rounding, at a penalty next to nothing: the diagonal alone does.
+            self.factor, self.n_pairs = None, math.inf
+        self.n_products = 0
+
+    def solve(self, vector: Array) -> Array:
+        """The inverse times a vector."""
+        from scipy.linalg import cho_solve
+
+        out = vector / self.diagonal
+        if self.factor is not None and self.heavy is not None:
+            own = np.concatenate([[0], self.heavy + 1])
+            out[own] = cho_solve(self.factor, vector[own], check_finite=False)
+        return out
+
+
+def truncated_newton(problem: SparseProblem, now: SparseEvaluation, inverse: Preconditioner) -> tuple[Array, int]:
+    """(A step towards the minimum of the local quadratic, the products it took): preconditioned conjugate gradients."""
+    step = np.zeros(len(now.at))
+    left = -now.gradient
+    solved = inverse.solve(left)
+    along, square = solved, float(left @ solved)
+    gained = 0.0
+    for number in range(1, MOST_PRODUCTS + 1):
+        product = problem.product(now, along)
+        curvature = float(along @ product)
+        if not curvature > 0.0:
+            return step, number
+        length = square / curvature
+        step += length * along
+        left -= length * product
+        gain = 0.5 * length * square
+        gained += gain
+        if number * gain <= LEAST_SHARE * gained and number > 1:
+            break
+        solved = inverse.solve(left)
+        square, before = float(left @ solved), square
+        if not square > 0.0:
+            break
+        along = solved + (square / before) * along
+    return step, number
+
+
+def shortened(problem: SparseProblem, now: SparseEvaluation, step: Array, most: int) -> list[SparseEvaluation]:
+    """Points along a step, halved until the objective falls enough: at most so many; the last one is the best found."""
+    slope = float(now.gradient @ step)
+    forgiven = rounding_of_objective(now.objective, float(np.abs(now.at[1:]) @ np.abs(now.gradient[1:])))
+    tried: list[SparseEvaluation] = []
+    length = 1.0
+    for _ in range(min(most, MOST_HALVINGS)):
+        then = problem.evaluated(now.at + length * step)
+        tried.append(then)
+        if then.objective <= now.objective + LEAST_GAIN * length * slope + forgiven:
+            return tried
+        length /= 2.0
+    return tried
+
+
+def find_sparse_optimum(problem: SparseProblem, start: Array, max_passes: int) -> SparseOptimum:
+    """Passes from a start until the bound is within the tolerance, no step helps, or as many as are allowed."""
+    now = problem.evaluated(start)
+    passes, n_products, n_of_step = [problem.told(now)], 0, 0
+    inverse = Preconditioner(problem)
+    while now.bound > problem.tolerance * problem.sum_weight:
+        if len(passes) >= max_passes:
+            return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=True)
+        inverse.update(now, n_of_step)
+        step, n_of_step = truncated_newton(problem, now, inverse)
+        n_products += n_of_step
+        tried = shortened(problem, now, step, max_passes - len(passes))
+        passes += map(problem.told, tried)
+        then = tried[-1]
+        # At the end of float64 the objective no longer falls, though the gradient may.
+        if not (then.objective < now.objective or then.bound < now.bound):
+            return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=False)
+        now = then
+    return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=False)
