@@ -1,6 +1,6 @@
 """Boosted trees beside shapes: EBM (interpret-core) and LightGBM, as shapes.py fits them.
 
-EBM runs with its defaults, which average 14 fits to different training rows (bags); "EBM, one bag" is one such fit.
+EBM runs with its defaults, which average 14 fits to different training rows (bags); "EBM (one bag)" is one such fit.
 LightGBM has a learning rate of 0.03. The number of leaves, the least rows of a leaf and the number of trees are those
 with the least log loss on a fifth of the training rows, drawn; then it is fitted to all of them. Both take categories
 as such, missing values, weights, and an offset as the initial score, to which the log-odds of the base rate are added.
@@ -146,7 +146,7 @@ def lightgbm_rows(table: Table, levels: dict[str, Any]) -> pd.DataFrame:
 # By name: the package that must be installed, the fit.
 PEERS: dict[str, tuple[str, Callable[..., Predict]]] = {
     "EBM": ("interpret", of_ebm()),
-    "EBM, one bag": ("interpret", of_ebm(outer_bags=1)),
+    "EBM (one bag)": ("interpret", of_ebm(outer_bags=1)),
     "LightGBM": ("lightgbm", lightgbm),
 }
 

@@ -146,6 +146,7 @@ MARKS = {
         ("docs/inference.md", "coverage"),
         ("docs/scikit-learn.md", "tests"),
         ("docs/shapes.md", "held-out losses"),
+        ("docs/sparse.md", "times"),
     )
 }
 
@@ -279,11 +280,11 @@ def passed_tests() -> str:
 
 
 def held_out_losses() -> str:
-    """The loss of each model on each table, as Markdown; models that no table has are left out."""
+    """The loss of each model on each table, and the time of EBM, as Markdown; models that no table has are left out."""
     cases = lines("shapes", "shipped") | lines("shapes", "real")
-    models = ["linear", "shapes", "shapes and pairs", "EBM", "EBM, one bag", "LightGBM"]
+    models = ["linear", "shapes", "shapes and pairs", "EBM", "LightGBM"]
     models = [model for model in models if any(case.endswith(f", {model}") for case in cases)]
-    rows = [f"| table | rows | {' | '.join(models)} |", "| --- " * (2 + len(models)) + "|"]
+    rows = [f"| table | rows | {' | '.join(models)} | seconds | EBM's time |", "| --- " * (4 + len(models)) + "|"]
     for table, size in cases.items():
         if "rows" not in size:
             continue
@@ -291,7 +292,24 @@ def held_out_losses() -> str:
         cells = [f"{line['log_loss']:.4f}" if line else "" for line in found]
         place = models.index("shapes")
         cells[place] += f" ± {found[place]['error']:.4f}"
+        ours, peer = (cases.get(f"{table}, {model}", {}).get("seconds") for model in ("shapes and pairs", "EBM"))
+        cells += [f"{ours:.2g}", f"{peer / ours:.0f}×" if peer else ""]
         rows.append(f"| {table} | {size['rows']:,} | {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def times_of_sparse() -> str:
+    """Seconds of a sparse fit, and how many times as long others take, as Markdown."""
+    cases = lines("sparse", "tables")
+    peers = ["lbfgs", "newton-cg", "liblinear"]
+    rows = [f"| table | values | seconds | {' | '.join(peers)} |", "| --- " * (3 + len(peers)) + "|"]
+    for case, line in cases.items():
+        if "values" not in line:
+            continue
+        table = case.removesuffix(", ours")
+        found = [cases.get(f"{table}, {peer}", {}).get("of_ours") for peer in peers]
+        cells = ["" if each is None else f"{each:.1f}×" for each in found]
+        rows.append(f"| {table} | {line['values']:,} | {line['seconds']:.2g} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
 
 
@@ -299,6 +317,7 @@ TABLES = {
     "docs/inference.md": coverage_of_claims,
     "docs/scikit-learn.md": passed_tests,
     "docs/shapes.md": held_out_losses,
+    "docs/sparse.md": times_of_sparse,
 }
 
 
