@@ -173,7 +173,7 @@ def test_moves_are_those_of_fits_without_each_row(n_rows, width, has_weights):
     at = reference.newton_passes(x, rows.labels, mass, rows.offsets, penalty, np.zeros(1 + width), 30)[-1]
     one = 1 / (1 + np.exp(-(x @ at + rows.offsets)))
     inverse = np.linalg.inv((x.T * (mass * one * (1 - one))) @ x + np.diag(penalty))
-    logits, has_converged = _converged(rows, penalty, at, inverse)
+    logits, has_converged = _converged(rows, penalty, at, inverse, np.zeros(1 + width))
     moves = reference.left_out_moves(x, rows.labels, rows.weights, rows.counts, rows.offsets, penalty, at)
     # Half a squared decrement of 1e-20 a row is a move of the row's own log-odds by less than 1e-9.
     assert logits[has_converged] == pytest.approx((x @ at + rows.offsets + moves)[has_converged], abs=1e-9)
