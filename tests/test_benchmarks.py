@@ -300,7 +300,7 @@ def held_out_losses() -> str:
 
 def times_of_sparse() -> str:
     """Seconds of a sparse fit, and how many times as long others take, as Markdown."""
-    cases = lines("sparse", "tables")
+    cases = lines("sparse_rows", "tables")
     peers = ["lbfgs", "newton-cg", "liblinear"]
     rows = [f"| table | values | seconds | {' | '.join(peers)} |", "| --- " * (3 + len(peers)) + "|"]
     for case, line in cases.items():
