@@ -8,6 +8,7 @@ import sys
 import matplotlib
 import numpy as np
 import pytest
+import scipy.sparse
 from matplotlib import pyplot
 from matplotlib.figure import Figure
 from scipy.stats import beta
@@ -571,7 +572,8 @@ def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model,
     planned = logloss.plan(std=0.1, difference=0.01, n_rows=500)
     x = np.arange(200) % 10
     added = logloss.fit({"x": x, "y": (x > 4) ^ (np.arange(200) % 7 == 0)}, "y", shapes="auto", leave_one_out=False)
-    answers = (measured, model, added, compared, logloss.calibrate(measured), moved, planned)
+    wide = logloss.fit(scipy.sparse.csr_array(np.eye(10)[x]), x > 4, l2=1.0)
+    answers = (measured, model, added, wide, compared, logloss.calibrate(measured), moved, planned)
     assert form in FORMATS
     assert {answer.kind for answer in answers} == set(ROOMS)
     for answer in answers:
