@@ -57,6 +57,27 @@ def test_a_row_is_left_out_with_its_weight_and_one_of_its_counts():
     assert counted.log_loss == pytest.approx(copies.log_loss, abs=1e-9)
 
 
+@pytest.mark.parametrize("options", [{"l2": 5.0}, {"l1": 5.0}, {"shapes": "auto"}])
+def test_rows_of_clusters_are_left_out_one_by_one_and_the_answer_says_so(options):
+    """With effects of the clusters, new ones cost more than new rows of the same."""
+    rng = np.random.default_rng(3)
+    cluster = np.arange(600) % 30
+    effect, level = rng.normal(0, 1.5, 30), rng.normal(0, 1, 30)
+    x, u = rng.normal(size=600), level[cluster]
+    y = (rng.random(600) < 1 / (1 + np.exp(-(x + effect[cluster])))).astype(int)
+    table = pd.DataFrame({"x": x, "u": u, "y": y, "cluster": cluster})
+    model = logloss.fit(table, "y", features=["x", "u"], cluster="cluster", **options)
+    assert leave_one_out.OF_SINGLE_ROWS in model.notes
+    alone = logloss.fit(table, "y", features=["x", "u"], **options)
+    assert leave_one_out.OF_SINGLE_ROWS not in alone.notes
+    losses = np.empty(600)
+    for k in range(30):
+        rest = logloss.fit(table[cluster != k], "y", features=["x", "u"], leave_one_out=False, **options)
+        own = table[cluster == k]
+        losses[cluster == k] = logloss.surprisal(own["y"], rest.predict_proba(own))
+    assert losses.mean() > model.out_of_sample.log_loss
+
+
 def test_rows_without_which_the_others_are_separated_cost_without_limit():
     """Two points hold the ten together: without either a line divides the rest."""
     x, y = [-2.2, -1.4, -0.8, 0.2, 0.4, 0.8, 1.2, 2.2, 2.9, 4.6], [0, 0, 1, 0, 1, 1, 1, 1, 1, 1]

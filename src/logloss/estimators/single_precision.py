@@ -42,7 +42,8 @@ def rounded_certificate(
     curvature = curvature_of_move(X, weight, move, model.l2)
     bound = bound_after_move(model.certificate.nats_per_row, curvature / model.sum_weight)
     # No absolute value turns its sign within 2²³ moves either way, before which the objective has no kink.
-    bound += model.certificate.nats_per_row * 2.0**-22 if getattr(model, "l1", 0.0) else 0.0
+    if isinstance(model, LogisticModel) and model.l1:
+        bound += model.certificate.nats_per_row * 2.0**-22
     return Certificate(bound, bool(np.isfinite(bound)))
 
 

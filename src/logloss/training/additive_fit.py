@@ -19,7 +19,7 @@ from logloss.training.certificate import Certificate, Pass
 from logloss.training.evaluation import PassHistory
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import NO_LEAVE_ONE_OUT, cautions_of, classes_of, warn_unless_certified
-from logloss.training.leave_one_out import OutOfSample, left_out_along, out_of_sample_of
+from logloss.training.leave_one_out import OutOfSample, left_out_along, note_on_clusters, out_of_sample_of
 from logloss.training.monotone import with_exact_values
 from logloss.training.optimum import Optimum, find_optimum
 from logloss.training.pair_effects import PairEffect, pair_effects_of, weights_of_places, without_errors
@@ -108,7 +108,7 @@ def additive_model(
         n_dropped=learned.columns.n_dropped,
         missing=problem.roles.missing,
         source=problem.source.name,
-        notes=(*problem.source.notes, *notes, *found.notes),
+        notes=(*problem.source.notes, *notes, *found.notes, *note_on_clusters(found.out_of_sample, problem.roles)),
         cautions=cautions_of(learned, None, None, has_intervals=has_intervals),
     )
 

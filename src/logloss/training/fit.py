@@ -206,7 +206,8 @@ def fit(
         200 coefficients. If left out, "profile" where `penalty` is given and "profile" is allowed (not for large
         tables, with a note), else "wald".
     leave_one_out : bool
-        Whether to compute the leave-one-out log loss: `model.out_of_sample`. Not under Firth's penalty.
+        Whether to compute the leave-one-out log loss: `model.out_of_sample`. Not under Firth's penalty. With `cluster`,
+        too, rows are left out one by one.
     {header}
     tolerance : float > 0
         The fit ends once it is certified to be within this distance of the minimum, in nats per row; under Firth's
@@ -339,6 +340,19 @@ def fit(
         check_options(options, start)
     elif monotonic_cst is not None:
         constraints_of(monotonic_cst, None, ())
+    is_table = features is not None or isinstance(y_true, str)
+    requested = RowOptions(
+        y_true=y_true if is_table else None,
+        offset=offset,
+        sample_weight=sample_weight,
+        counts=counts,
+        cluster=cluster,
+        pos_label=pos_label,
+        missing=missing,
+        header=header,
+        engine=engine,
+        progress=progress,
+    )
     if is_sparse(data):
         refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
         refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst, "cv": cv}
@@ -347,16 +361,8 @@ def fit(
         refuse_beside_sparse(refused)
         options.check_clusters(())
         if not is_fitted_dense(data, options):
-            beside = RowOptions(
-                offset=offset,
-                sample_weight=sample_weight,
-                counts=counts,
-                pos_label=pos_label,
-                progress=progress,
-            )
-            return sparse_model(data, y_true, beside, options, start=start, on_pass=on_pass)
+            return sparse_model(data, y_true, requested, options, start=start, on_pass=on_pass)
         data = data.toarray()
-    is_table = features is not None or isinstance(y_true, str)
     if exclude and features is not None:
         raise DataError("pass `features` or `exclude`, not both.")
     if exclude and not is_table:
@@ -371,18 +377,6 @@ def fit(
     from logloss.onepass.engines import placed
     from logloss.onepass.run import blas_on_one_thread
 
-    requested = RowOptions(
-        y_true=y_true if is_table else None,
-        offset=offset,
-        sample_weight=sample_weight,
-        counts=counts,
-        cluster=cluster,
-        pos_label=pos_label,
-        missing=missing,
-        header=header,
-        engine=engine,
-        progress=progress,
-    )
     with placed(data, requested, is_repeated=True) as table:
         choice = _folds_of(cv, table, None if is_table else y_true, header) if options.l2_path is not None else None
         if choice is not None and not choice.is_numbered:

@@ -24,7 +24,7 @@ from logloss.training.firth import PenalisedOptimum
 from logloss.training.fit_options import FitOptions
 from logloss.training.information_matrix import Information, collinear, information_at
 from logloss.training.lasso import least_l1_of_zeros
-from logloss.training.leave_one_out import out_of_sample_of
+from logloss.training.leave_one_out import note_on_clusters, out_of_sample_of
 from logloss.training.model import NEAR, LogisticModel
 from logloss.training.optimum import Optimum
 from logloss.training.problem import LimitReached
@@ -103,7 +103,13 @@ def fitted_model(
         n_dropped=learned.columns.n_dropped,
         missing=problem.roles.missing,
         source=problem.source.name,
-        notes=(*problem.source.notes, *notes, *_doubts(optimum), *_only_zeros(optimum)),
+        notes=(
+            *problem.source.notes,
+            *notes,
+            *_doubts(optimum),
+            *_only_zeros(optimum),
+            *note_on_clusters(out_of_sample, problem.roles),
+        ),
         penalty=options.penalty or "",
         modified_score=None if options.penalty is None else now.decrement / problem.sum_weight,
         mean_predicted=None if options.penalty is None else _mean_predicted(optimum),

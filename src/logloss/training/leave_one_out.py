@@ -21,7 +21,7 @@ import numpy as np
 
 from logloss.answers.estimate import expit
 from logloss.data.block import Block
-from logloss.data.rows import Array, Place, Rows
+from logloss.data.rows import Array, Place, Roles, Rows
 from logloss.data.source import Part, Source, SourceAround
 from logloss.training.evaluation import PassHistory
 from logloss.training.interruptible import LEAVE_ONE_OUT, tell_phase, tick
@@ -52,6 +52,8 @@ MOST_VALUES_SEARCHED = 20_000_000
 # Products that the passes of all refits may take together, a minute or two: each forms a Hessian, and factors it at
 # worst by an eigendecomposition, about 8 · width³ of them.
 MOST_PRODUCTS = 5e12
+
+OF_SINGLE_ROWS = "leave-one-out leaves out single rows, not clusters: the log loss of new clusters is usually higher"
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,6 +126,11 @@ class SourceWithout(SourceAround):
     def parts(self, columns: Sequence[str], texts: Sequence[str] = ()) -> list[Part]:
         """Its parts."""
         return [PartWithout(part, self.place, self.row) for part in self.source.parts(columns, texts)]
+
+
+def note_on_clusters(new: OutOfSample | None, roles: Roles) -> tuple[str, ...]:
+    """A note where rows were left out one by one and belong to clusters."""
+    return (OF_SINGLE_ROWS,) if new is not None and roles.cluster else ()
 
 
 def out_of_sample_of(optimum: Optimum, learned: Learned, sample: Block | None) -> OutOfSample | None:
