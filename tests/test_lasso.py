@@ -324,6 +324,24 @@ def test_the_bound_by_a_hessian_is_of_second_order(l2, is_dependent, fit_interce
     assert bounds[-1] < 1e-12
 
 
+def test_the_bound_counts_what_a_dependence_takes_beyond_l1(monkeypatch):
+    """x and 2x predict the same, but 2x at half the penalty. Where all is on x the pull of the absolute values is moved
+    beyond l1, and without what that adds the bound would be 4/5 of the distance."""
+    monkeypatch.setattr(lasso, "dual_bound", lambda *_: math.inf)
+    rng = np.random.default_rng(1)
+    x = rng.normal(size=4000)
+    y = (rng.random(4000) < 1 / (1 + np.exp(-x))).astype(int)
+    options = {"leave_one_out": False, "tolerance": 0.2}
+    start = logloss.fit(np.column_stack([x, 1e-9 * rng.normal(size=4000)]), y, l1=0.5)
+    assert start.coefficients["x1"] == 0
+    least = logloss.fit(np.column_stack([x, 2 * x]), y, l1=1.0).passes[-1]
+    first = logloss.fit(np.column_stack([x, 2 * x]), y, l1=1.0, start=start, **options).passes[0]
+    assert first.coefficients == tuple(start.coefficients.values())
+    distance = first.log_loss + first.penalty - least.log_loss - least.penalty
+    assert distance == pytest.approx(0.5 * start.coefficients["x0"] / 4000, rel=1e-9)
+    assert distance <= first.bound < math.inf
+
+
 def test_a_fit_that_stops_early_says_so():
     X, y = drawn()
     with pytest.warns(logloss.ConvergenceWarning, match="stopped at the limit of 2 passes"):
