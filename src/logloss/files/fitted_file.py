@@ -217,9 +217,18 @@ def _are_in_table(c: Calibration) -> bool:
 
 
 def _is_falling(path: PenaltyPath) -> bool:
-    """Whether each value is below the one before, and has a loss of each fold."""
-    is_falling = all(a.l2 > b.l2 for a, b in pairwise(path.points))
+    """Whether penalties fall along the path, for each ratio, and each has a loss for each fold."""
+    runs = [path.along(ratio) for ratio in path.l1_ratios]
+    is_falling = all(a.strength > b.strength for run in runs for a, b in pairwise(run))
     return bool(path.points) and is_falling and all(len(p.fold_log_losses) == path.n_folds for p in path.points)
+
+
+def _are_along(path: PenaltyPath) -> bool:
+    """Whether each name of a coefficient has a value at each penalty, or there is no name."""
+    n_names = len(path.names)
+    n_rows = len(path.points) if n_names else 0
+    is_finite_there = all(math.isfinite(value) for values in path.coefficients for value in values)
+    return len(path.coefficients) == n_rows and all(len(row) == n_names for row in path.coefficients) and is_finite_there
 
 
 def _is_slope(value: float) -> bool:
@@ -292,13 +301,16 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
     ),
     PathPoint: (
         Rule("l2", lambda p: 0 <= p.l2 < math.inf, "a finite number of at least 0"),
+        Rule("l1", lambda p: 0 <= p.l1 < math.inf, "a finite number of at least 0"),
+        Rule("l1_ratio", lambda p: 0 <= p.l1_ratio <= 1, "a number from 0 to 1"),
         Rule("log_loss", lambda p: not p.log_loss < 0, "a number of at least 0"),
         Rule("std_error", lambda p: not p.std_error < 0, "a number of at least 0"),
         Rule("bound", lambda p: not p.bound < 0, "a number of at least 0"),
     ),
     PenaltyPath: (
         Rule("points", _is_falling, "one value or more, from the strongest penalty,"),
-        Rule("l2", lambda p: p.l2 in [point.l2 for point in p.points], "one of the values of the path"),
+        Rule("l2", lambda p: (p.l1, p.l2) in [(each.l1, each.l2) for each in p.points], "one of the values of the path"),
+        Rule("coefficients", _are_along, "one for each name at each value of the path"),
         Rule(
             "selection", lambda p: p.selection in (*SELECTIONS, BY_SCORE), f"one of {', '.join(SELECTIONS)}, {BY_SCORE}"
         ),
@@ -316,7 +328,7 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
     ),
     LogisticModel: (
         *OF_MODELS,
-        Rule("path", lambda m: m.path is None or m.path.l2 == m.l2, "the penalty that the model has"),
+        Rule("path", lambda m: m.path is None or (m.path.l1, m.path.l2) == (m.l1, m.l2), "the penalty that the model has"),
         Rule("n_dependent", lambda m: m.n_parameters >= 0, "at most all coefficients"),
         Rule("l2", lambda m: 0 <= m.l2 < np.inf, "a finite number of at least 0"),
         Rule("coefficients", lambda m: tuple(m.coefficients) == m.design.names, "one for each name of its design"),

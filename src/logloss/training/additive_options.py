@@ -135,6 +135,7 @@ def check_options(options: FitOptions, start: object) -> None:
     refused = {
         "penalty": (options.penalty is not None, "the terms have penalties of their own, whose precisions are chosen"),
         "l2_path": (options.l2_path is not None, chosen),
+        "l1_path": (options.l1_path is not None, chosen),
         "l1": (options.l1 > 0, chosen),
         "covariance": (
             options.covariance not in (None, INFORMATION),

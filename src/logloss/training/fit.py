@@ -45,6 +45,7 @@ from logloss.training.interruptible import told_of_waiting
 from logloss.training.left_out_path import fit_left_out
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import find_optimum, first_point
+from logloss.training.path_grid import PathGrid
 from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import Learned, learn, starting_sample
@@ -69,6 +70,8 @@ def fit(
     l1: float = 0.0,
     fit_intercept: bool = True,
     l2_path: bool | int | Sequence[float] | None = None,
+    l1_path: bool | int | Sequence[float] | None = None,
+    l1_ratio: float | Sequence[float] | None = None,
     cv: Any = None,
     selection: str = BEST,
     penalty: str | None = None,
@@ -330,6 +333,8 @@ def fit(
         tolerance=tolerance,
         max_passes=max_passes,
         l2_path=l2_path,  # type: ignore[arg-type]
+        l1_path=l1_path,  # type: ignore[arg-type]
+        l1_ratio=l1_ratio,  # type: ignore[arg-type]
         selection=selection,
         penalty=penalty,
         interval=interval,
@@ -356,7 +361,7 @@ def fit(
     if is_sparse(data):
         refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
         refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst, "cv": cv}
-        refused |= {"l2_path": options.l2_path, "penalty": penalty, "cluster": cluster, "engine": engine}
+        refused |= {"l2_path": options.l2_path, "l1_path": options.l1_path, "penalty": penalty, "cluster": cluster, "engine": engine}
         refused |= {"missing": None if missing == "error" else missing}
         refuse_beside_sparse(refused)
         options.check_clusters(())
@@ -367,18 +372,20 @@ def fit(
         raise DataError("pass `features` or `exclude`, not both.")
     if exclude and not is_table:
         raise DataError("`exclude` needs a table: pass `y_true` as a column name.")
-    if options.l2_path is None and cv is not None:
-        raise DataError("`cv` is used with `l2_path` only: pass `l2_path`, too, or leave `cv` out.")
-    if not options.chooses_l2 and selection != BEST:
+    if options.l2_path is None and options.l1_path is None and cv is not None:
         raise DataError(
-            '`selection` is used with `l2_path` or penalty="auto" only: pass one of them, too, or leave `selection` '
-            "out."
+            "`cv` is used with `l2_path` or `l1_path` only: pass one of them, too, or leave `cv` out."
+        )
+    if not options.chooses_penalty and selection != BEST:
+        raise DataError(
+            '`selection` is used with `l2_path`, `l1_path` or penalty="auto" only: pass one of them, too, or leave '
+            "`selection` out."
         )
     from logloss.onepass.engines import placed
     from logloss.onepass.run import blas_on_one_thread
 
     with placed(data, requested, is_repeated=True) as table:
-        choice = _folds_of(cv, table, None if is_table else y_true, header) if options.l2_path is not None else None
+        choice = _folds_of(cv, table, None if is_table else y_true, header) if options.grid is not None else None
         if choice is not None and not choice.is_numbered:
             requested = replace(
                 requested, by=choice.column if isinstance(choice.column, str) else {"cv": choice.column}
@@ -430,9 +437,9 @@ def fit(
                 return additive_model(problem, learned, sample, options, pairs=tables, offset=named, notes=notes)
             start_point = start_of(start, learned.design)
             path = None
-            if options.chooses_l2:
+            if options.chooses_penalty:
                 path, start_point = _chosen(problem, learned, choice, options)
-                problem = replace(problem, l2=path.l2, roles=replace(problem.roles, by=()))
+                problem = replace(problem, l1=path.l1, l2=path.l2, roles=replace(problem.roles, by=()))
                 options = replace(options, penalty=None)
             sample = None if start_point is not None else starting_sample(learned.design, learned.columns.sample)
             kind, why = options.interval_of(roles, len(problem.free), is_large=problem.is_expensive)
@@ -456,17 +463,22 @@ def _chosen(
     problem: Problem, learned: Learned, choice: FoldChoice | None, options: FitOptions
 ) -> tuple[PenaltyPath, Array]:
     """The path of penalties with its choice, and the coefficients there."""
-    if choice is None or options.l2_path is None:
+    if choice is None or options.grid is None:
         sample = starting_sample(learned.design, learned.columns.sample)
         left_out = fit_left_out(problem, learned, sample, options.selection, options.max_passes)
         return left_out.path, left_out.coefficients
-    fits = fit_path(problem, choice, options.l2_path, options.max_passes)
+    fits = fit_path(problem, choice, options.grid, options.max_passes)
     path = fits.path(options.selection)
-    return path, fits.all_rows[fits.l2s.index(path.l2)].coefficients
+    return path, fits.chosen(path)
 
 
 def path_fits(
-    source: Source, requested: RowOptions, features: Sequence[str], choice: FoldChoice, options: FitOptions
+    source: Source,
+    requested: RowOptions,
+    features: Sequence[str],
+    choice: FoldChoice,
+    grid: PathGrid,
+    options: FitOptions,
 ) -> PathFits:
     """The fits of a path in every fold, for rows in memory whose columns have these names."""
     from logloss.onepass.run import blas_on_one_thread
@@ -476,7 +488,7 @@ def path_fits(
     with blas_on_one_thread():
         learned = learn(source, roles, {}, fit_intercept=options.fit_intercept)
         problem = replace(Problem.of(source, learned, 0.0), tolerance=options.tolerance)
-        return fit_path(problem, choice, options.l2_path or True, options.max_passes)
+        return fit_path(problem, choice, grid, options.max_passes)
 
 
 def _folds_of(cv: Any, table: Any, labels: Any, header: bool) -> FoldChoice:

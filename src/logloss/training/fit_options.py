@@ -19,13 +19,14 @@ from logloss.errors import DataError
 from logloss.text import count, value_text
 from logloss.training.cluster_errors import CR1
 from logloss.training.firth import FIRTH, PENALTIES
+from logloss.training.path_grid import PathGrid
 from logloss.training.penalty_path import BEST, SELECTIONS
 from logloss.training.problem import TOLERANCE
 from logloss.training.profile import MOST_PROFILED, PROFILE, WALD
 from logloss.training.standard_errors import COVARIANCES, INFORMATION, OF_CLUSTERS, OF_ROWS
 
 INTERVALS = (WALD, PROFILE)
-# `penalty=` that chooses `l2`.
+# `penalty=` that chooses the strength of the penalty.
 AUTO = "auto"
 
 
@@ -42,6 +43,8 @@ class FitOptions:
     tolerance: float = TOLERANCE
     max_passes: int = 100
     l2_path: bool | int | tuple[float, ...] | None = None
+    l1_path: bool | int | tuple[float, ...] | None = None
+    l1_ratio: float | tuple[float, ...] | None = None
     selection: str = BEST
     penalty: str | None = None
     interval: str | None = None
@@ -77,24 +80,39 @@ class FitOptions:
         object.__setattr__(self, "l2", float(self.l2))
         object.__setattr__(self, "l1", float(self.l1))
         self._check_l1()
-        object.__setattr__(self, "l2_path", penalties_of(self.l2_path))
-        if self.covariance is not None and (self.l2 or self.chooses_l2):
+        for name in ("l2", "l1"):
+            object.__setattr__(self, f"{name}_path", values_of(getattr(self, f"{name}_path"), name))
+        object.__setattr__(self, "l1_ratio", ratios_of(self.l1_ratio))
+        if self.covariance is not None and (self.l2 or self.chooses_penalty):
             without = f'penalty="{AUTO}"' if self.penalty == AUTO else "`l2` and `l2_path`"
+            without, kind = ("`l1_path`", "L1") if self.l1_path is not None else (without, "L2")
             raise DataError(
-                f'an L2 penalty leaves no standard errors for `covariance="{self.covariance}"`. Leave it out, or fit '
+                f'an {kind} penalty leaves no standard errors for `covariance="{self.covariance}"`. Leave it out, or fit '
                 f"without {without}."
             )
         if self.l2_path is not None and self.l2:
             raise DataError("pass `l2` or `l2_path`, not both: the path chooses `l2`.")
+        self._check_l1_path()
         if self.selection not in SELECTIONS:
             raise DataError(f"`selection` must be one of {', '.join(SELECTIONS)}; got {self.selection!r}.")
         self._check_penalty()
         self._check_interval()
 
     @property
-    def chooses_l2(self) -> bool:
-        """Whether `l2` is chosen from the data."""
-        return self.l2_path is not None or self.penalty == AUTO
+    def chooses_penalty(self) -> bool:
+        """Whether the strength of the penalty is chosen from the data."""
+        return self.l2_path is not None or self.l1_path is not None or self.penalty == AUTO
+
+    @property
+    def grid(self) -> PathGrid | None:
+        """What a path that is chosen from by folds compares; None without one."""
+        if self.l2_path is not None:
+            return PathGrid(self.l2_path)
+        ratios = self.l1_ratio if isinstance(self.l1_ratio, tuple) else None
+        if self.l1_path is not None:
+            return PathGrid(self.l1_path, ratios or (1.0,))
+        has_l1 = ratios is not None and any(ratios)
+        return PathGrid(True, ratios) if self.penalty == AUTO and ratios is not None and has_l1 else None
 
     def check_clusters(self, cluster: tuple[str, ...]) -> None:
         """Check that the covariance asked for fits the columns that make clusters."""
@@ -121,11 +139,38 @@ class FitOptions:
             f'covariance="{self.covariance}"': (self.covariance is not None, "has no standard errors"),
             'interval="profile"': (self.interval == PROFILE, "has no intervals"),
             "l2_path": (self.l2_path is not None, "is not combined with a path of `l2`, only with l2="),
+            "l1_path": (self.l1_path is not None, "of one strength is not chosen; `l1_path` has the values to compare"),
+            "l1_ratio": (self.l1_ratio is not None, "of one strength has its L2 penalty in l2="),
             f'penalty="{self.penalty}"': (self.penalty is not None, "stands for itself or beside l2="),
         }
         for name, (is_given, why) in refused.items():
             if is_given:
                 raise DataError(f"`l1` is not used with {name}: an L1 penalty {why}. Leave one of them out.")
+
+    def _check_l1_path(self) -> None:
+        """Check what a path of `l1` is given with, and the ratio beside it."""
+        if self.l1_ratio is not None and self.l1_path is None and self.penalty != AUTO:
+            raise DataError(
+                f'`l1_ratio` is used with `l1_path` or penalty="{AUTO}": pass one of them, too; or, for strengths that '
+                "are known, l1= and l2=."
+            )
+        if self.l1_path is None:
+            return
+        refused = {
+            "l2": (bool(self.l2), "`l1_ratio` says how much of the penalty is L2"),
+            "l2_path": (self.l2_path is not None, "either chooses the penalty"),
+            f'penalty="{self.penalty}"': (self.penalty is not None, "either chooses the penalty"),
+            'interval="profile"': (self.interval == PROFILE, "an L1 penalty has no intervals"),
+        }
+        for name, (is_given, why) in refused.items():
+            if is_given:
+                raise DataError(f"`l1_path` is not used with {name}: {why}. Leave one of them out.")
+        ratios = self.l1_ratio if isinstance(self.l1_ratio, tuple) else (1.0,)
+        if isinstance(self.l1_path, tuple) and 0.0 in ratios:
+            raise DataError(
+                "`l1_ratio` must be above 0 where `l1_path` lists values of l1, as l2 is l1 · (1 − l1_ratio) / l1_ratio; "
+                "got 0. For an L2 penalty pass `l2_path`."
+            )
 
     def _check_penalty(self) -> None:
         if self.penalty is None:
@@ -154,7 +199,7 @@ class FitOptions:
             return
         if self.interval not in INTERVALS:
             raise DataError(f"`interval` must be one of {', '.join(INTERVALS)}; got {self.interval!r}.")
-        if self.interval == PROFILE and (self.l2 or self.chooses_l2):
+        if self.interval == PROFILE and (self.l2 or self.chooses_penalty):
             without = f'penalty="{AUTO}"' if self.penalty == AUTO else "l2= and l2_path="
             raise DataError(
                 f'under an L2 penalty coefficients have no intervals: pass interval="profile" without {without}, '
@@ -199,23 +244,39 @@ class FitOptions:
         return PROFILE, ""
 
 
-def penalties_of(given: object) -> bool | int | tuple[float, ...] | None:
-    """`l2_path` of `fit`, checked: None, True, a number of values, or values from the strongest penalty."""
+def values_of(given: object, name: str = "l2") -> bool | int | tuple[float, ...] | None:
+    """`l2_path` or `l1_path` of `fit`, checked: None, True, a number of values, or values from the strongest penalty."""
     if given is None or given is False:
         return None
-    expected = "`l2_path` must be True, a number of values of at least 2, or a list of values of l2, each at least 0"
+    range_text = "each at least 0" if name == "l2" else "each above 0"
+    expected = f"`{name}_path` must be True, a number of values of at least 2, or a list of values of {name}, {range_text}"
     if given is True:
         return True
     if isinstance(given, Integral):
         if given < 2:
-            raise DataError(f"{expected}; got {given}. For one value pass l2=.")
+            raise DataError(f"{expected}; got {given}. For one value pass {name}=.")
         return int(given)
     if isinstance(given, str) or not isinstance(given, Iterable):
         raise DataError(f"{expected}; got {value_text(given)}.")
     values = list(given)
     for value in values:
-        if not (isinstance(value, Real) and 0 <= float(value) < math.inf):
+        is_number = isinstance(value, Real) and 0 <= float(value) < math.inf
+        if not is_number or (name == "l1" and value == 0):
             raise DataError(f"{expected}; got {value_text(cast('object', value))}.")
     if not values:
         raise DataError(f"{expected}; the list is empty.")
     return tuple(sorted({float(value) for value in values}, reverse=True))
+
+
+def ratios_of(given: object) -> tuple[float, ...] | None:
+    """`l1_ratio` of `fit`, checked: None, or the ratios to compare."""
+    if given is None:
+        return None
+    expected = "`l1_ratio` must be a number from 0 (L2) to 1 (L1), or a list of such numbers"
+    values = [given] if isinstance(given, Real | str) or not isinstance(given, Iterable) else list(given)
+    for value in values:
+        if not (isinstance(value, Real) and not isinstance(value, bool) and 0 <= float(value) <= 1):
+            raise DataError(f"{expected}; got {value_text(cast('object', value))}.")
+    if not values:
+        raise DataError(f"{expected}; the list is empty.")
+    return tuple(dict.fromkeys(float(cast("float", value)) for value in values))

@@ -17,17 +17,18 @@ from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
-from logloss.answers.estimate import logit
 from logloss.data.block import Block
 from logloss.data.rows import Array
 from logloss.errors import ConvergenceWarning, warn
 from logloss.text import count, counted
 from logloss.training.certificate import reach_of
-from logloss.training.evaluation import Evaluation, PassHistory
+from logloss.training.evaluation import Evaluation, PassHistory, Rank
 from logloss.training.fold_choice import FoldChoice, folds_text, kind_of, rule_of
 from logloss.training.kept_rows import KeptRows
+from logloss.training.lasso import predicted_lasso, solve_lasso
 from logloss.training.optimum import Optimum, find_optimum
-from logloss.training.penalty_path import PathPoint, PenaltyPath, default_grid, losses_of
+from logloss.training.path_grid import PathGrid, Run, Strength, null_model
+from logloss.training.penalty_path import PathPoint, PenaltyPath, losses_of
 from logloss.training.problem import Problem
 from logloss.training.solver import solve
 
@@ -43,6 +44,8 @@ MOST_TOGETHER, MOST_NUMBERS = 32, 1 << 27
 ADDED_TO_ONE_CLASS = 0.5
 # A smaller share of a weight is rounding.
 NO_WEIGHT = 1e-14
+# Values of coefficients along a path that are kept.
+MOST_KEPT = 100_000
 
 
 class Abandoned(Exception):
@@ -85,14 +88,15 @@ class FoldFit(NamedTuple):
     n_passes: int
     bound: float
     effective_degrees: float
+    n_nonzero: int
 
 
 @dataclass(frozen=True, eq=False)
 class PathFits:
-    """The fits of a path: folds, shape (n_folds, n_l2); all_rows, shape (n_l2,)."""
+    """The fits of a path: folds, shape (n_folds, n_strengths); all_rows, shape (n_strengths,)."""
 
     problem: Problem
-    l2s: tuple[float, ...]
+    strengths: tuple[Strength, ...]
     folds: list[list[FoldFit]]
     all_rows: list[FoldFit]
     rule: FoldRule
@@ -103,24 +107,46 @@ class PathFits:
     folds_text: str
     sampling_unit: str
 
-    def coefficients_of(self, fold: int, l2: float) -> tuple[float, Array]:
+    def coefficients_of(self, fold: int, number: int) -> tuple[float, Array]:
         """(Intercept, coefficients) of the fit of a fold, in the user's coordinates, before any goes to infinity."""
-        made = self.problem.as_pass(self.folds[fold][self.l2s.index(l2)].coefficients, 0.0, 0.0)
+        made = self.problem.as_pass(self.folds[fold][number].coefficients, 0.0, 0.0)
         return made.intercept, np.array(made.coefficients)
 
-    def path(self, selection: str, l2: float | None = None) -> PenaltyPath:
-        """The path with its choice; l2: the value that a scorer chose."""
+    def path(self, selection: str, chosen: int | None = None) -> PenaltyPath:
+        """The path with its choice; chosen: the number of the value that a scorer chose."""
+        first = self.points[0]
         path = PenaltyPath(
             self.points,
-            self.points[0].l2,
+            first.l2,
             selection,
             self.rule.n_folds,
             self.folds_text,
             self.sampling_unit,
             self.n_walks,
             self.n_one_class,
+            l1=first.l1,
         )
-        return path.with_choice() if l2 is None else replace(path, l2=l2)
+        if path.has_l1:
+            path = self._with_coefficients(path)
+        if chosen is None:
+            return path.with_choice()
+        return replace(path, l2=self.strengths[chosen].l2, l1=self.strengths[chosen].l1)
+
+    def chosen(self, path: PenaltyPath) -> Array:
+        """The coefficients of the solver in the fit to all rows at the chosen value."""
+        number = next(j for j, each in enumerate(self.strengths) if each[:2] == (path.l1, path.l2))
+        return self.all_rows[number].coefficients
+
+    def _with_coefficients(self, path: PenaltyPath) -> PenaltyPath:
+        """With the coefficients of the fits to all rows, the largest if they are many."""
+        design = self.problem.design
+        values = np.array([self.problem.as_pass(fit.coefficients, 0.0, 0.0).coefficients for fit in self.all_rows])
+        sds = np.array([design.sds.get(name, 1.0) for name in design.names])
+        largest = np.abs(values * sds).max(axis=0, initial=0.0)
+        most = max(MOST_KEPT // len(values), 1)
+        kept = np.sort(np.argsort(-largest, kind="stable")[:most])
+        names = tuple(design.names[k] for k in kept.tolist())
+        return replace(path, names=names, coefficients=tuple(map(tuple, values[:, kept].tolist())))
 
 
 def together(tasks: Sequence[Callable[[Submit], Any]], walk: Callable[[dict[int, Any]], dict[int, Any]]) -> list[Any]:
@@ -164,7 +190,7 @@ def together(tasks: Sequence[Callable[[Submit], Any]], walk: Callable[[dict[int,
 
 
 def fit_path(
-    problem: Problem, choice: FoldChoice, l2_path: bool | int | tuple[float, ...], max_passes: int
+    problem: Problem, choice: FoldChoice, grid: PathGrid, max_passes: int
 ) -> PathFits:
     """Every fold and all rows fitted at each penalty, and the losses of the held-out rows."""
     from logloss.onepass.run import summarised
@@ -181,19 +207,17 @@ def fit_path(
     seen = walked(FoldKeySummary(kind, choice.n_folds))
     rule = rule_of(choice, seen)
     of_cells = _sums_of_cells(seen, rule)
-    if isinstance(l2_path, tuple):
-        l2s = l2_path
-    else:
-        n_walks += 1
-        l2s = default_grid_of(problem, None if isinstance(l2_path, bool) else l2_path)
+    runs, n_more = grid.strengths(problem)
+    n_walks += n_more
     trained = rule.train.T.astype(float) @ of_cells
     sums = dict(enumerate(trained)) | {ALL_ROWS: of_cells.sum(axis=0)}
-    fits = _fits_of(problem, rule, sums, l2s, max_passes, walked)
+    fits = _fits_of(problem, rule, sums, runs, max_passes, walked)
     of_folds = [fits[fold] for fold in range(rule.n_folds)]
     directions = {
         (k, j): fit.directions for k, own in enumerate(of_folds) for j, fit in enumerate(own) if fit.directions
     }
     coefficients = np.array([[fit.coefficients for fit in own] for own in of_folds])
+    strengths = tuple(strength for run in runs for strength in run)
     clusters = seen.clusters if problem.roles.cluster else None
     unit = math.ldexp(1.0, math.frexp(problem.sum_weight / problem.n_rows)[1])
     paths = FoldPaths(rule, coefficients, problem.design, directions, clusters, seen.mask, unit)
@@ -202,12 +226,12 @@ def fit_path(
     warn_of_bounds(fits_of_folds, problem.tolerance, max_passes, "the folds", "held-out")
     return PathFits(
         problem,
-        l2s,
+        strengths,
         of_folds,
         fits[ALL_ROWS],
         rule,
         held_out,
-        _points(l2s, of_folds, fits[ALL_ROWS], held_out),
+        _points(strengths, of_folds, fits[ALL_ROWS], held_out),
         int(sum(_has_one_class(mass, positive) for _, mass, positive in trained.tolist())),
         n_walks,
         folds_text(choice, problem.roles.cluster),
@@ -219,7 +243,7 @@ def _fits_of(
     problem: Problem,
     rule: FoldRule,
     sums: Mapping[int, Array],
-    l2s: Sequence[float],
+    runs: Sequence[Run],
     max_passes: int,
     walked: Callable[[Any], Any],
 ) -> dict[int, list[FoldFit]]:
@@ -233,25 +257,20 @@ def _fits_of(
     n_threads = 1
     if engine_of(problem.source) is None:
         n_threads = available_cpus() // max(len(parts_of(problem.source, problem.roles)), 1)
-    fits: dict[int, list[FoldFit]] = {}
+    fits: dict[int, list[FoldFit]] = {job: [] for job in sums}
     most = max(1, min(MOST_TOGETHER, MOST_NUMBERS // problem.design.width**2))
-    for start in range(0, len(sums), most):
-        mine = list(sums)[start : start + most]
+    jobs = [(job, run) for run in runs for job in sums]
+    for start in range(0, len(jobs), most):
+        mine = jobs[start : start + most]
 
-        def walk(asked: dict[int, Any], mine: Sequence[int] = mine) -> dict[int, Any]:
-            made = walked(requests_of([(mine[number], part) for number, part in asked.items()], rule, n_threads))
+        def walk(asked: dict[int, Any], mine: Sequence[tuple[int, Run]] = mine) -> dict[int, Any]:
+            made = walked(requests_of([(mine[number][0], part) for number, part in asked.items()], rule, n_threads))
             return dict(zip(asked, made.parts, strict=True))
 
-        tasks = [_task(problem, sums[job], _rows_of(problem, rule, job), l2s, max_passes) for job in mine]
-        fits |= dict(zip(mine, together(tasks, walk), strict=True))
+        tasks = [_task(problem, sums[job], _rows_of(problem, rule, job), run, max_passes) for job, run in mine]
+        for (job, _), made in zip(mine, together(tasks, walk), strict=True):
+            fits[job] += made
     return fits
-
-
-def default_grid_of(problem: Problem, n_values: int | None = None) -> tuple[float, ...]:
-    """The values of l2 that are compared where none are given. Cost: one walk."""
-    free = problem.free
-    hessian = problem.curvature(null_model(problem, problem.base_rate)).hessian.taken(free).full
-    return default_grid(hessian, problem.design.scale[free], n_values, has_intercept=problem.fit_intercept)
 
 
 def warn_of_bounds(fits: Sequence[FoldFit], tolerance: float, max_passes: int, whose: str, which: str) -> None:
@@ -281,13 +300,6 @@ def _sums_of_cells(seen: Any, rule: FoldRule) -> Array:
     return of_cells
 
 
-def null_model(problem: Problem, rate: float) -> Array:
-    """Where a path begins: every slope 0."""
-    at = np.zeros(problem.design.width)
-    at[0] = logit(rate) if problem.fit_intercept and problem.roles.offset is None else 0.0
-    return at
-
-
 def _has_one_class(mass: float, positive: float) -> bool:
     """Whether rows of some weight, and positive weight, are of one class; sums of either may be rounded."""
     return not NO_WEIGHT * mass < positive < (1 - NO_WEIGHT) * mass
@@ -304,35 +316,35 @@ def _rows_of(problem: Problem, rule: FoldRule, job: int) -> KeptRows | None:
 
 
 def _task(
-    problem: Problem, sums: Array, rows: KeptRows | None, l2s: Sequence[float], max_passes: int
+    problem: Problem, sums: Array, rows: KeptRows | None, run: Run, max_passes: int
 ) -> Callable[[Submit], list[FoldFit]]:
     """The path of one fold; sums: its rows, weight and positive weight."""
     n_rows, mass, positive = sums.tolist()
 
-    def run(submit: Submit) -> list[FoldFit]:
+    def fitted(submit: Submit) -> list[FoldFit]:
         if _has_one_class(mass, positive) and problem.fit_intercept:
             at = np.zeros(problem.design.width)
             ones, zeros = positive + ADDED_TO_ONE_CLASS, max(mass - positive, 0.0) + ADDED_TO_ONE_CLASS
             # Not from their rate, which rounds to 1 for large weights.
             at[0] = math.log(ones / zeros)
-            return [FoldFit(at, (), 0, 0.0, 1.0)] * len(l2s)
+            return [FoldFit(at, (), 0, 0.0, 1.0, 0)] * len(run)
         own = {"n_rows": int(n_rows), "sum_weight": mass, "base_rate": positive / mass, "rows": rows}
         fold = FoldProblem.of_rows(problem, submit, **own)
-        return _along(fold, l2s, max_passes)
+        return _along(fold, run, max_passes)
 
-    return run
+    return fitted
 
 
-def _along(fold: FoldProblem, l2s: Sequence[float], max_passes: int) -> list[FoldFit]:
+def _along(fold: FoldProblem, run: Run, max_passes: int) -> list[FoldFit]:
     """The fits of one fold, each begun at the Newton step that the one before shows for the next penalty."""
     fits = []
     at = null_model(fold, fold.base_rate)
-    for j, l2 in enumerate(l2s):
-        own = replace(fold, l2=l2)
+    for j, strength in enumerate(run):
+        own = replace(fold, l1=strength.l1, l2=strength.l2)
         optimum = optimum_at(own, at, max_passes)
         fits.append(fit_of(own, optimum))
-        if j + 1 < len(l2s):
-            at = predicted(replace(fold, l2=l2s[j + 1]), optimum.evaluation)
+        if j + 1 < len(run):
+            at = predicted(replace(fold, l1=run[j + 1].l1, l2=run[j + 1].l2), optimum.evaluation)
     return fits
 
 
@@ -340,6 +352,9 @@ def optimum_at(own: Problem, at: Array, max_passes: int) -> Optimum:
     """The fit at a value of a path, from where the one before shows."""
     # Bounds on the rounding of each row are summed only where the usual ones are too large.
     history = replace(PassHistory.empty(own), is_careful=own.design.has_outliers)
+    if own.l1:
+        state = solve_lasso(own, at, history, max_passes)
+        return Optimum(own, state.evaluation, Rank(), state.history.passes, None)
     if not own.l2 > 0:
         return find_optimum(own, at, history, max_passes)
     state = solve(own, at, history, max_passes)
@@ -350,9 +365,18 @@ def fit_of(own: Problem, optimum: Optimum) -> FoldFit:
     """What is kept of a fit; own: its problem, of all rows where the optimum is that of a face."""
     now = optimum.evaluation
     held = float(own.penalty[own.free] @ now.factor.deviations**2) if own.is_penalised else 0.0
-    degrees = len(own.free) - optimum.rank.n_dependent - held
+    n_free = len(own.free) - optimum.rank.n_dependent
+    if own.l1:
+        n_free = int(own.fit_intercept) + n_nonzero(own, now.coefficients) - now.factor.n_dependent
+    degrees = n_free - held
     bound = optimum.bound / own.sum_weight
-    return FoldFit(_one_step_on(optimum.problem, now), optimum.directions, len(optimum.passes), bound, degrees)
+    at = _one_step_on(optimum.problem, now)
+    return FoldFit(at, optimum.directions, len(optimum.passes), bound, degrees, n_nonzero(own, at))
+
+
+def n_nonzero(problem: Problem, at: Array) -> int:
+    """How many coefficients are not 0, without the intercept."""
+    return int(np.count_nonzero(at[problem.design.places]))
 
 
 def _one_step_on(problem: Problem, now: Evaluation) -> Array:
@@ -363,6 +387,10 @@ def _one_step_on(problem: Problem, now: Evaluation) -> Array:
     """
     if not now.is_fresh or now.factor.is_single:
         return now.coefficients
+    if problem.l1:
+        # No log-odds of a row moves by more.
+        is_near = float(now.sums.largest @ np.abs(now.step)) < 1
+        return now.coefficients + now.step if is_near else now.coefficients
     reach = reach_of(now.factor.deviations, now.sums.largest[problem.free], problem.groups)
     is_near = reach * math.sqrt(2 * now.decrement) < 1
     return now.coefficients + now.step if is_near else now.coefficients
@@ -371,6 +399,8 @@ def _one_step_on(problem: Problem, now: Evaluation) -> Array:
 def predicted(problem: Problem, now: Evaluation) -> Array:
     """A Newton step for another penalty: gradient and Hessian of the loss do not depend on it, so no pass is made."""
     at, sums = now.coefficients, now.sums
+    if problem.l1:
+        return predicted_lasso(problem, sums)
     if sums.hessian is None or not problem.is_penalised:
         return at + now.step
     gradient = (sums.gradient + problem.penalty * at)[problem.free]
@@ -379,7 +409,7 @@ def predicted(problem: Problem, now: Evaluation) -> Array:
 
 
 def _points(
-    l2s: Sequence[float], of_folds: Sequence[Sequence[FoldFit]], all_rows: Sequence[FoldFit], held_out: HeldOutSummary
+    strengths: Sequence[Strength], of_folds: Sequence[Sequence[FoldFit]], all_rows: Sequence[FoldFit], held_out: HeldOutSummary
 ) -> tuple[PathPoint, ...]:
     """The values of the path with what the held-out rows show."""
     losses, differences, errors = losses_of(held_out)
@@ -387,7 +417,7 @@ def _points(
         of_fold = np.where(held_out.n_infinite > 0, np.inf, held_out.losses / held_out.masses[:, None])
     return tuple(
         PathPoint(
-            l2,
+            strength.l2,
             losses[j],
             differences[j],
             errors[j],
@@ -396,6 +426,9 @@ def _points(
             all_rows[j].effective_degrees,
             sum(own[j].n_passes for own in of_folds),
             max(own[j].bound for own in of_folds),
+            strength.l1,
+            strength.l1_ratio,
+            all_rows[j].n_nonzero,
         )
-        for j, l2 in enumerate(l2s)
+        for j, strength in enumerate(strengths)
     )

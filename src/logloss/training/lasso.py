@@ -155,6 +155,15 @@ def least_l1_of_zeros(problem: Problem, sums: CurvatureSummary) -> float:
     return float((np.abs(sums.gradient) * problem.design.scale)[places].max(initial=0.0))
 
 
+def predicted_lasso(problem: Problem, sums: CurvatureSummary) -> Array:
+    """A step for another penalty from a pass that was made for one: the loss does not depend on it."""
+    free, at = problem.free, sums.point.coefficients
+    gradient = (sums.gradient + problem.penalty * at)[free]
+    held = sums.hessian.taken(free, problem.penalty[free] + HELD * sums.hessian.diagonal[free])
+    moved = problem.full_vector(least_of(Quadratic(held, gradient, problem.absolute[free], at[free])))
+    return moved if np.isfinite(moved).all() else at
+
+
 def _stepped(
     problem: Problem, history: PassHistory, before: Reached, last_pass: int
 ) -> tuple[Reached, PassHistory, bool]:

@@ -29,9 +29,7 @@ from logloss.training.fold_fits import (
     MOST_NUMBERS,
     FoldFit,
     FoldProblem,
-    default_grid_of,
     fit_of,
-    null_model,
     optimum_at,
     predicted,
     warn_of_bounds,
@@ -39,6 +37,7 @@ from logloss.training.fold_fits import (
 from logloss.training.interruptible import patiently
 from logloss.training.leave_one_out import out_of_sample_of
 from logloss.training.optimum import Optimum
+from logloss.training.path_grid import default_grid_of, null_model
 from logloss.training.penalty_path import DIGITS, LEAVE_ONE_OUT, PathPoint, PenaltyPath, losses_of
 from logloss.training.problem import LimitReached, Problem
 from logloss.training.recipe import Learned
@@ -322,6 +321,7 @@ def _points(fits: Sequence[PathFit], held_out: HeldOutSummary) -> tuple[PathPoin
             each.fit.effective_degrees,
             each.fit.n_passes,
             each.fit.bound,
+            n_nonzero=each.fit.n_nonzero,
         )
         for j, each in enumerate(fits)
     )

@@ -1,4 +1,4 @@
-"""The L2 penalty chosen by the log loss of held-out rows: the grid of values, the loss at each, and the choice.
+"""The penalty chosen by the log loss of held-out rows: the loss at each value, and the choice.
 
 >>> import logloss
 >>> x = [-2.0, -1.0, -0.5, 0.0, 0.5, 1.0, 1.5, 2.0] * 5
@@ -52,7 +52,7 @@ class PathPoint:
     Attributes
     ----------
     l2 : float
-        Strength of the penalty, ≥ 0.
+        Strength of the L2 penalty, ≥ 0.
     log_loss : Estimate
         Mean loss of the held-out rows, in nats per row, with its 95% interval; inf where a row has an infinite loss.
     difference : Estimate
@@ -65,11 +65,18 @@ class PathPoint:
     n_infinite : int
         Held-out rows whose loss is infinite.
     effective_degrees_of_freedom : float
-        Trace of H (H + l2)⁻¹ in the fit to all rows, any intercept included.
+        Trace of H (H + l2)⁻¹ in the fit to all rows, any intercept included, of the coefficients that are not 0; under
+        an L1 penalty alone their number (Zou, Hastie & Tibshirani 2007).
     n_passes : int
         Passes of the fits of all folds together, or of the fit to all rows.
     bound : float
         The largest of the certificates of these fits, in nats per row.
+    l1 : float
+        Strength of the L1 penalty, ≥ 0.
+    l1_ratio : float
+        l1 / (l1 + l2), as it was asked for.
+    n_nonzero : int
+        Coefficients that are not 0 in the fit to all rows, without the intercept.
     """
 
     l2: float
@@ -81,19 +88,28 @@ class PathPoint:
     effective_degrees_of_freedom: float
     n_passes: int
     bound: float
+    l1: float = 0.0
+    l1_ratio: float = 0.0
+    n_nonzero: int = 0
 
     @property
     def C(self) -> float:
-        """1 / l2, as in scikit-learn; inf for l2 = 0."""
-        return 1 / self.l2 if self.l2 else math.inf
+        """1 / (l1 + l2), as in scikit-learn; inf without a penalty."""
+        return 1 / self.strength if self.strength else math.inf
+
+    @property
+    def strength(self) -> float:
+        """l1 + l2."""
+        return self.l1 + self.l2
 
     def __repr__(self) -> str:
-        return f"PathPoint(l2={self.l2:g}, log_loss={float(self.log_loss):.6f})"
+        own = f"l1={self.l1:g}, l2={self.l2:g}" if self.l1 else f"l2={self.l2:g}"
+        return f"PathPoint({own}, log_loss={float(self.log_loss):.6f})"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class PenaltyPath:
-    """The log loss of held-out rows at each value of the L2 penalty, and the value that was chosen.
+    """The log loss of held-out rows at each value of the penalty, and the value that was chosen.
 
     The intervals are those of the losses of these models on new rows; they do not include the variation of the training
     rows.
@@ -101,12 +117,12 @@ class PenaltyPath:
     Attributes
     ----------
     points : tuple of PathPoint
-        From the strongest penalty to the weakest.
+        From the strongest penalty to the weakest; of several ratios one after the other.
     l2 : float
-        The chosen value.
+        The chosen strength of the L2 penalty.
     selection : {"best", "one_standard_error", "score"}
-        The least log loss; the strongest penalty whose log loss is at most one standard error above the least; the best
-        score of a scikit-learn scorer.
+        The least log loss; the strongest penalty of the same `l1_ratio` whose log loss is at most one standard error
+        above the least; the best score of a scikit-learn scorer.
     n_folds : int
         Number of folds; 0 where one row or cluster at a time is left out.
     folds : str
@@ -121,7 +137,14 @@ class PenaltyPath:
         How rows were held out: by the folds of l2_path=, or one row or cluster at a time (penalty="auto"), each a
         Newton step away from the fit to all rows.
     why_not_zero : str
-        Why penalty="auto" did not compare l2 = 0; "" where it did, and with l2_path=.
+        Why penalty="auto" did not compare l2 = 0; "" where it did, and with other paths.
+    l1 : float
+        The chosen strength of the L1 penalty.
+    names : tuple of str
+        Of a path with an L1 penalty, the coefficients whose values are kept: all, or those that are largest anywhere
+        along it, per standard deviation of their column, up to 100,000 values.
+    coefficients : tuple of tuple of float
+        Their values in the fit to all rows at each of `points`.
 
     Examples
     --------
@@ -142,6 +165,9 @@ class PenaltyPath:
     n_one_class: int = 0
     validation: str = CROSS_VALIDATION
     why_not_zero: str = ""
+    l1: float = 0.0
+    names: tuple[str, ...] = ()
+    coefficients: tuple[tuple[float, ...], ...] = ()
 
     @property
     def is_leave_one_out(self) -> bool:
@@ -150,38 +176,65 @@ class PenaltyPath:
 
     def with_choice(self) -> PenaltyPath:
         """The same with the value that `selection`, "best" or "one_standard_error", chooses."""
-        return replace(self, l2=(self.best if self.selection == BEST else self.within_one_standard_error).l2)
+        chosen = self.best if self.selection == BEST else self.within_one_standard_error
+        return replace(self, l2=chosen.l2, l1=chosen.l1)
+
+    @property
+    def has_l1(self) -> bool:
+        """Whether an L1 penalty was compared."""
+        return any(point.l1 for point in self.points)
+
+    @property
+    def l1_ratios(self) -> tuple[float, ...]:
+        """The ratios that were compared, in their order."""
+        return tuple(dict.fromkeys(point.l1_ratio for point in self.points))
+
+    def along(self, l1_ratio: float) -> tuple[PathPoint, ...]:
+        """The values with one ratio, from the strongest penalty."""
+        return tuple(point for point in self.points if point.l1_ratio == l1_ratio)
 
     @property
     def best(self) -> PathPoint:
         """The value with the least log loss; the strongest penalty of equal ones."""
-        return min(self.points, key=lambda point: point.log_loss)
+        return min(self.points, key=lambda point: (point.log_loss, -point.strength))
 
     @property
     def within_one_standard_error(self) -> PathPoint:
-        """The strongest penalty whose log loss is at most one standard error above the least."""
+        """The strongest penalty whose log loss is at most one standard error above the least, of the same ratio."""
         best = self.best
         most = best.log_loss + (best.std_error if best.std_error > 0 else 0.0)
-        return next(point for point in self.points if point.log_loss <= most)
+        return next(point for point in self.along(best.l1_ratio) if point.log_loss <= most)
 
     @property
     def chosen(self) -> PathPoint:
         """The value that was chosen."""
-        return next(point for point in self.points if point.l2 == self.l2)
+        return next(point for point in self.points if (point.l1, point.l2) == (self.l1, self.l2))
 
     @property
     def is_at_an_end(self) -> bool:
-        """Whether the least loss is at an end of the path above 0, so that a value beyond it may be better."""
-        return len(self.points) > 1 and self.best in (self.points[0], self.points[-1]) and self.best.l2 > 0
+        """Whether the least loss is at an end of the path above 0, so that a value beyond it may be better.
+
+        Beyond a value of l1 at which every coefficient is 0, none is.
+        """
+        best, own = self.best, self.along(self.best.l1_ratio)
+        return len(own) > 1 and best in (own[0], own[-1]) and best.strength > 0 and not self.is_empty_best
+
+    @property
+    def is_empty_best(self) -> bool:
+        """Whether the least loss is where an L1 penalty leaves no coefficient."""
+        return bool(self.best.l1) and not self.best.n_nonzero
 
     @property
     def figures(self) -> dict[str, Any]:
         """Its figures in JSON."""
         return {
+            "l1": self.l1,
             "l2": self.l2,
             "selection": self.selection,
             "validation": self.validation,
+            "l1_of_least_loss": self.best.l1,
             "l2_of_least_loss": self.best.l2,
+            "l1_within_one_standard_error": self.within_one_standard_error.l1,
             "l2_within_one_standard_error": self.within_one_standard_error.l2,
             "n_folds": self.n_folds,
             "folds": self.folds,
@@ -196,12 +249,14 @@ class PenaltyPath:
     def table(self) -> SmallTable:
         """The path, one row for each value.
 
-        l2; C, 1 / l2; log_loss of the held-out rows, with low and high, its 95% interval, and std_error; difference,
+        l1, l2, l1_ratio; C, 1 / (l1 + l2); log_loss of the held-out rows, with low and high, its 95% interval, and std_error; difference,
         log_loss less the least one, with difference_low and difference_high; n_infinite; effective_degrees_of_freedom;
-        n_passes. Losses are in nats per row.
+        n_nonzero; n_passes. Losses are in nats per row.
         """
         columns: dict[str, list[Any]] = {
+            "l1": [point.l1 for point in self.points],
             "l2": [point.l2 for point in self.points],
+            "l1_ratio": [point.l1_ratio for point in self.points],
             "C": [point.C for point in self.points],
             "log_loss": [float(point.log_loss) for point in self.points],
             "low": [point.log_loss.low for point in self.points],
@@ -212,13 +267,27 @@ class PenaltyPath:
             "difference_high": [point.difference.high for point in self.points],
             "n_infinite": [point.n_infinite for point in self.points],
             "effective_degrees_of_freedom": [point.effective_degrees_of_freedom for point in self.points],
+            "n_nonzero": [point.n_nonzero for point in self.points],
             "n_passes": [point.n_passes for point in self.points],
         }
         return SmallTable(columns)
 
+    @property
+    def coefficient_table(self) -> SmallTable:
+        """Coefficients along a path with an L1 penalty that are not 0: l1, l2, l1_ratio, name, coefficient."""
+        rows = [
+            (point.l1, point.l2, point.l1_ratio, name, value)
+            for point, values in zip(self.points, self.coefficients, strict=bool(self.names))
+            for name, value in zip(self.names, values, strict=True)
+            if value
+        ]
+        keys = ("l1", "l2", "l1_ratio", "name", "coefficient")
+        return SmallTable({key: [row[k] for row in rows] for k, key in enumerate(keys)})
+
     def __repr__(self) -> str:
         how = "leave-one-out" if self.is_leave_one_out else f"{self.n_folds} folds"
-        return f"PenaltyPath: {len(self.points)} values, {how}, chosen l2={self.l2:g}"
+        own = f"l1={self.l1:g}, l2={self.l2:g}" if self.has_l1 else f"l2={self.l2:g}"
+        return f"PenaltyPath: {len(self.points)} values, {how}, chosen {own}"
 
 
 def _figures_of(row: dict[str, Any]) -> dict[str, Any]:

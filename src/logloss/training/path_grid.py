@@ -1,0 +1,136 @@
+"""Which penalties a path compares: the strengths along it, for each ratio of the L1 penalty, from the strongest.
+
+References
+----------
+Friedman, J., Hastie, T. & Tibshirani, R. (2010). Regularization paths for generalized linear models via coordinate
+descent. Journal of Statistical Software 33(1), section 2.5. doi:10.18637/jss.v033.i01
+"""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+
+from logloss.answers.estimate import logit
+from logloss.data.rows import Array
+from logloss.training.lasso import least_l1_of_zeros
+from logloss.training.penalty_path import DIGITS, default_grid
+from logloss.training.problem import Problem
+
+if TYPE_CHECKING:
+    from logloss.onepass.summaries import CurvatureSummary
+
+# Values of l1, unless a number is given, and where they end: as shares of the least l1 at which all coefficients are 0,
+# where there are more rows than coefficients, and where there are not.
+N_VALUES, LEAST_SHARE, LEAST_SHARE_OF_WIDE = 100, 1e-4, 1e-2
+# Passes for the intercept of the null model beside an offset, and the share of the weight below which a gradient is 0.
+MOST_PASSES, NO_GRADIENT = 60, 1e-12
+
+
+class Strength(NamedTuple):
+    """The strengths of both penalties at one value of a path; l1_ratio: l1 / (l1 + l2)."""
+
+    l1: float
+    l2: float
+    l1_ratio: float
+
+
+Run = tuple[Strength, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class PathGrid:
+    """What a path compares.
+
+    values: of l1, or of l2 where the ratio is 0; True for those that suit the data, or how many of these. l1_ratios: of
+    l1 to l1 + l2. runs: the strengths themselves, where they are known.
+    """
+
+    values: bool | int | tuple[float, ...] = True
+    l1_ratios: tuple[float, ...] = (0.0,)
+    runs: tuple[Run, ...] = ()
+
+    def strengths(self, problem: Problem) -> tuple[tuple[Run, ...], int]:
+        """(The strengths for each ratio, from the strongest; walks that this took)."""
+        if self.runs:
+            return self.runs, 0
+        if isinstance(self.values, tuple):
+            return tuple(run_of(self.values, ratio) for ratio in self.l1_ratios), 0
+        n_values = None if isinstance(self.values, bool) else self.values
+        runs, n_walks, most = [], 0, math.nan
+        for ratio in self.l1_ratios:
+            if ratio == 0:
+                n_walks += 1
+                runs.append(run_of(default_grid_of(problem, n_values), 0.0))
+                continue
+            if math.isnan(most):
+                sums, n_passes = null_sums(problem)
+                most, n_walks = least_l1_of_zeros(problem, sums), n_walks + n_passes
+            runs.append(run_of(grid_of_l1(most, n_values or N_VALUES, is_wide=is_wide(problem)), ratio))
+        return tuple(runs), n_walks
+
+
+def run_of(values: tuple[float, ...], l1_ratio: float) -> Run:
+    """Strengths with this ratio; values: of l1, or of l2 where the ratio is 0."""
+    if l1_ratio == 0:
+        return tuple(Strength(0.0, value, 0.0) for value in values)
+    beside = (1 - l1_ratio) / l1_ratio
+    return tuple(Strength(value, float(f"{value * beside:.{DIGITS + 3}g}"), l1_ratio) for value in values)
+
+
+def is_wide(problem: Problem) -> bool:
+    """Whether there are no more rows than coefficients."""
+    return problem.n_rows <= len(problem.free)
+
+
+def grid_of_l1(most: float, n_values: int, *, is_wide: bool) -> tuple[float, ...]:
+    """Values of l1, evenly spaced in logarithms, from the least one at which every coefficient is 0, rounded up."""
+    if not most > 0:
+        # Every column is constant, or says nothing: any value leaves every coefficient at 0.
+        return (1.0,)
+    unit = 10.0 ** (math.floor(math.log10(most)) - DIGITS + 1)
+    high = math.ceil(most / unit * (1 - 1e-12)) * unit
+    values = np.geomspace(high, high * (LEAST_SHARE_OF_WIDE if is_wide else LEAST_SHARE), n_values)
+    return tuple(dict.fromkeys(float(f"{value:.{DIGITS}g}") for value in values))
+
+
+def default_grid_of(problem: Problem, n_values: int | None = None) -> tuple[float, ...]:
+    """The values of l2 that are compared where none are given. Cost: one walk."""
+    free = problem.free
+    hessian = problem.curvature(null_model(problem, problem.base_rate)).hessian.taken(free).full
+    return default_grid(hessian, problem.design.scale[free], n_values, has_intercept=problem.fit_intercept)
+
+
+def null_model(problem: Problem, rate: float) -> Array:
+    """Where a path begins: every slope 0."""
+    at = np.zeros(problem.design.width)
+    at[0] = logit(rate) if problem.fit_intercept and problem.roles.offset is None else 0.0
+    return at
+
+
+def null_sums(problem: Problem) -> tuple[CurvatureSummary, int]:
+    """(Loss and gradient of the best model without slopes; passes over the rows).
+
+    Beside an offset the intercept is where its derivative is 0: by Newton's method, and halves where that fails.
+    """
+    problem = replace(problem, on_pass=None)
+    at = null_model(problem, problem.base_rate)
+    sums, n_passes = problem.curvature(at, wants_hessian=False), 1
+    if problem.roles.offset is None or not problem.fit_intercept:
+        return sums, n_passes
+    low, high = -math.inf, math.inf
+    while n_passes < MOST_PASSES and abs(sums.gradient[0]) > NO_GRADIENT * problem.sum_weight:
+        slope, curvature, own = float(sums.gradient[0]), float(sums.curvature[0]), float(at[0])
+        low, high = (own, high) if slope < 0 else (low, own)
+        after = own - slope / curvature if curvature > 0 else own - math.copysign(1.0, slope)
+        if not low < after < high:
+            is_between = math.isfinite(low) and math.isfinite(high)
+            after = 0.5 * (low + high) if is_between else own - math.copysign(1.0, slope)
+        if after == own:
+            break
+        at[0] = after
+        sums, n_passes = problem.curvature(at.copy(), wants_hessian=False), n_passes + 1
+    return sums, n_passes
