@@ -25,13 +25,14 @@ from logloss.data.source import MemorySource, warn_of_order
 from logloss.errors import DataError, reworded, warn
 from logloss.estimators import logistic
 from logloss.estimators.logistic import FLOATS, LogisticRegression
-from logloss.estimators.sklearn_arguments import CONSTRAINTS, as_scikit_learn_warns, check_arguments, l2_of
+from logloss.estimators.sklearn_arguments import CONSTRAINTS, as_scikit_learn_warns, check_arguments, path_penalties
 from logloss.text import listed, value_text
 from logloss.training.fit import path_fits
 from logloss.training.fit_options import FitOptions
 from logloss.training.fold_choice import fold_choice
 from logloss.training.fold_fits import PathFits
 from logloss.training.model import LogisticModel
+from logloss.training.path_grid import PathGrid, Strength
 from logloss.training.penalty_path import BEST, BY_SCORE, ONE_STANDARD_ERROR, SELECTIONS, PenaltyPath
 from logloss.training.problem import TOLERANCE
 
@@ -59,8 +60,9 @@ class LogisticRegressionCV(LogisticRegression):
     Cs : int or list of floats > 0
         Inverses of regularization strength to compare; a whole number: that many values, evenly spaced in logarithms
         from 1e-4 to 1e4.
-    l1_ratios : list of floats, optional
-        None or (0,), for an L2 penalty; other values are refused.
+    l1_ratios : list of floats in [0, 1], optional
+        Shares of the L1 penalty to compare, each at every value of `Cs`: 0 for L2, 1 for L1, others for elastic net. If
+        left out, `penalty` says which it is.
     fit_intercept : bool
         Whether there is an intercept.
     cv : int, splitter of scikit-learn, or list of pairs (train, test), optional
@@ -68,21 +70,21 @@ class LogisticRegressionCV(LogisticRegression):
         whose training rows have one class only predicts their base rate, with half a row of each class added.
     dual : bool
         Changes nothing, as in `LogisticRegression`.
-    penalty : {"l2"}
-        The penalty; others are refused.
+    penalty : {"l2", "l1", "elasticnet"}
+        The penalty; "elasticnet" needs `l1_ratios`. With "l2", the default, `l1_ratios` says which it is.
     scoring : str or callable, optional
         The score by which `C` is chosen, and which `score` returns: a name or a scorer of scikit-learn; larger values
         are better. None is accuracy, as in scikit-learn. "neg_log_loss" if left out: here no probability is
         clipped, and a fold may lack a class.
     solver : {"lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga"}
-        Changes nothing, as in `LogisticRegression`.
+        Changes nothing, as in `LogisticRegression`; an L1 penalty needs "saga", or "liblinear" without L2.
     tol, max_iter, class_weight
         As in `LogisticRegression`, for each fit. Class weights are used in fits and not in scores.
     n_jobs, verbose
         Change nothing.
     refit : bool
-        Whether the model is fitted to all rows at the best `C`; otherwise coefficients and `C_` are averages of those
-        of each fold at its own best `C`.
+        Whether the model is fitted to all rows at the best `C` and ratio; otherwise coefficients, `C_` and `l1_ratio_`
+        are averages of those of each fold at its own best values.
     intercept_scaling, random_state
         Change nothing.
     use_legacy_attributes : bool
@@ -90,8 +92,9 @@ class LogisticRegressionCV(LogisticRegression):
     multi_class : {"auto", "ovr"}
         Changes nothing; it is an argument of scikit-learn 1.6 and 1.7.
     selection : {"best", "one_standard_error"}
-        The best mean score, or the smallest `C` whose mean score is within one standard error of it: that of the
-        held-out rows for log loss, of the scores of folds for any other score. Not used with refit=False.
+        The best mean score, or the smallest `C`, with the same ratio, whose mean score is within one standard error of
+        it: that of the held-out rows for log loss, of the scores of folds for any other score. Not used with
+        refit=False.
 
     Attributes
     ----------
@@ -99,15 +102,16 @@ class LogisticRegressionCV(LogisticRegression):
         The chosen `C`.
     Cs_ : array of shape (n_cs,)
         The values compared.
-    scores_ : dict of class to array of shape (n_folds, n_cs), or array of shape (n_folds, 1, n_cs)
-        Score of the held-out rows of each fold.
+    scores_ : dict of class to array of shape (n_folds, n_cs), or array of shape (n_folds, n_l1_ratios, n_cs)
+        Score of the held-out rows of each fold. With `l1_ratios` the arrays of the dict end in n_l1_ratios.
     coefs_paths_ : dict of class to array of shape (n_folds, n_cs, n_features + 1)
-        Coefficients of each fold, the intercept last; with use_legacy_attributes=False an array of shape
-        (n_folds, 1, n_cs, 1, n_features + 1).
-    n_iter_ : array of shape (1, n_folds, n_cs), or (n_folds, 1, n_cs)
+        Coefficients of each fold, the intercept last; with `l1_ratios` of shape (n_folds, n_cs, n_l1_ratios,
+        n_features + 1), and with use_legacy_attributes=False an array of shape (n_folds, n_l1_ratios, n_cs, 1,
+        n_features + 1).
+    n_iter_ : array of shape (1, n_folds, n_cs), (1, n_folds, n_cs, n_l1_ratios), or (n_folds, n_l1_ratios, n_cs)
         Passes of each fit.
     path_ : PenaltyPath
-        The log loss of the held-out rows at each value, with intervals; `l2` is the chosen one.
+        The log loss of the held-out rows at each value, with intervals; `l1` and `l2` are the chosen ones.
     coef_, intercept_, classes_, model_, certificate_, prior_corrected_intercept_, n_features_in_, feature_names_in_
         As of `LogisticRegression`, in double precision; model_ and certificate_ are None with refit=False.
     l1_ratio_, l1_ratios_
@@ -115,7 +119,7 @@ class LogisticRegressionCV(LogisticRegression):
 
     Notes
     -----
-    Cost: about two passes of each fold for each value, all folds in one walk over the rows. Groups of a splitter, and
+    Cost: about two passes of each fold for each value, all folds and ratios in one walk over the rows. Groups of a splitter, and
     weights of a scorer, need scikit-learn's metadata routing.
 
     Examples
@@ -180,16 +184,21 @@ class LogisticRegressionCV(LogisticRegression):
 
         **params: routed to the splitter and the scorer, such as `groups`. Cost: that of the class.
         """
-        l2s = self._checked_penalties()
+        penalties = self._checked_penalties()
         logistic.refuse_sparse(X)
         warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
         X, labels = validate_data(self, X, y, dtype=FLOATS)
-        return self._fit_checked(X, labels, l2s, sample_weight, params)
+        return self._fit_checked(X, labels, penalties, sample_weight, params)
 
     def _fit_checked(
-        self, X: Array, y: Array, l2s: list[float], sample_weight: ArrayLike | None, params: Mapping[str, Any]
+        self,
+        X: Array,
+        y: Array,
+        penalties: list[list[Strength]],
+        sample_weight: ArrayLike | None,
+        params: Mapping[str, Any],
     ) -> LogisticRegressionCV:
-        """The same of arrays that are sound; l2s: the penalties to compare."""
+        """The same of arrays that are sound; penalties: to compare, at each `C` for each ratio."""
         logistic.check_labels(y)
         weight = None if sample_weight is None else logistic.weights_of(sample_weight, X)
         self.classes_ = logistic.two_classes(y, weight)
@@ -197,16 +206,16 @@ class LogisticRegressionCV(LogisticRegression):
         splits = list(check_cv(self.cv, y, classifier=True).split(X, y, **routed.splitter.split))
         label = (y == self.classes_[1]).astype(np.uint8)
         ratio, own = self._with_class_weights(label, weight)
-        fits = self._path_fits(X, label, own, l2s, splits)
+        fits = self._path_fits(X, label, own, penalties, splits)
+        numbers = np.array([[fits.strengths.index(each) for each in row] for row in penalties])
         is_log_loss = self.scoring == LOG_LOSS and self.class_weight is None
         if is_log_loss and (weight is None or "sample_weight" in routed.scorer.score):
-            losses = np.array([fits.points[fits.l2s.index(l2)].fold_log_losses for l2 in l2s]).T
-            scores = -losses
+            scores = -np.array([point.fold_log_losses for point in fits.points]).T[:, numbers]
         else:
-            scores = self._scores(fits, l2s, splits, X, y, routed.scorer.score)
-        self._choose(fits, l2s, scores, is_log_loss)
+            scores = self._scores(fits, splits, X, y, routed.scorer.score)[:, numbers]
+        self._choose(fits, numbers, scores, is_log_loss)
         if self.refit:
-            fitted = self._fitted_model(X, label, own, self.path_.l2)
+            fitted = self._fitted_model(X, label, own, self.path_.l2, self.path_.l1)
             # Rows are dense here.
             model = replace(cast("LogisticModel", fitted), path=self.path_)
             self.model_: LogisticModel | None = replace(
@@ -216,33 +225,29 @@ class LogisticRegressionCV(LogisticRegression):
             self.intercept_ = np.array([model.intercept])
             self.certificate_ = model.certificate
         self.prior_corrected_intercept_ = self.intercept_ - math.log(ratio)
-        self._shape_attributes(fits, l2s, scores)
+        self._shape_attributes(fits, numbers, scores)
         return self
 
-    def _checked_penalties(self) -> list[float]:
-        """The l2 of each value of `Cs`, once every argument is checked."""
+    def _checked_penalties(self) -> list[list[Strength]]:
+        """The strengths at each value of `Cs`, for each ratio, once every argument is checked."""
         check_arguments(self)
         Cs = np.logspace(-4, 4, self.Cs) if isinstance(self.Cs, int | np.integer) else np.asarray(self.Cs, dtype=float)
         if Cs.ndim != 1 or not len(Cs) or not (Cs > 0).all():
             raise DataError(f"`Cs` must be a number of values, or values above 0; got {self.Cs!r}.")
-        ratios = [None] if self.l1_ratios is None or isinstance(self.l1_ratios, str) else list(self.l1_ratios)
-        if not ratios:
-            raise DataError(f"`l1_ratios` must be None or (0,), for an L2 penalty; got {self.l1_ratios!r}.")
-        self.Cs_, self.l1_ratios_ = Cs, np.asarray(ratios)
-        penalty = "l2" if self.penalty == "deprecated" else self.penalty
-
-        def l2_at(C: float, ratio: float | None) -> float:
-            return l2_of(penalty, C, ratio, solver=self.solver, dual=bool(self.dual), multi_class=str(self.multi_class))
-
-        # An L1 penalty is refused here.
-        for ratio in ratios:
-            l2_at(1.0, ratio)
-        return [l2_at(float(C), 0.0) for C in Cs]
+        given = None if self.l1_ratios is None or isinstance(self.l1_ratios, str) else list(self.l1_ratios)
+        options = {"solver": self.solver, "dual": bool(self.dual), "multi_class": str(self.multi_class)}
+        self.Cs_, self.l1_ratios_ = Cs, np.asarray([None] if given is None else given)
+        return path_penalties(self.penalty, Cs.tolist(), given, **options)
 
     def _path_fits(
-        self, X: Array, label: Array, weight: Array | None, l2s: Sequence[float], splits: Sequence[Any]
+        self,
+        X: Array,
+        label: Array,
+        weight: Array | None,
+        penalties: Sequence[Sequence[Strength]],
+        splits: Sequence[Any],
     ) -> PathFits:
-        """Every fold fitted along the path."""
+        """Every fold fitted along the path of each ratio."""
         choice = fold_choice(splits, len(label))
         columns = {
             "y_true": Column(label),
@@ -253,83 +258,87 @@ class LogisticRegressionCV(LogisticRegression):
             columns["sample_weight"] = Column(weight)
         requested = RowOptions(y_true="y_true", sample_weight=None if weight is None else "sample_weight", by="cv")
         options = FitOptions(
-            fit_intercept=self.fit_intercept,
-            l2_path=tuple(l2s),
-            tolerance=self._tolerance,
-            max_passes=max(1, self.max_iter),
+            fit_intercept=self.fit_intercept, tolerance=self._tolerance, max_passes=max(1, self.max_iter)
         )
+        runs = {own[0].l1_ratio: set(own) for own in zip(*penalties, strict=True)}
+        grid = PathGrid(runs=tuple(tuple(sorted(own, key=lambda each: -each.l1 - each.l2)) for own in runs.values()))
         with reworded(as_scikit_learn_warns):
-            return path_fits(MemorySource(columns), requested, [MATRIX], choice, options)
+            return path_fits(MemorySource(columns), requested, [MATRIX], choice, grid, options)
 
     def _scores(
         self,
         fits: PathFits,
-        l2s: Sequence[float],
         splits: Sequence[tuple[Array, Array]],
         X: Array,
         y: Array,
         score_params: Mapping[str, Any],
     ) -> Array:
-        """The score of the held-out rows of each fold at each value, by the scorer, shape (n_folds, n_cs)."""
+        """The score of the held-out rows of each fold at each value, by the scorer, shape (n_folds, n_values)."""
         scorer = _with_labels(self._scorer(), self.classes_)
-        scores = np.empty((len(splits), len(l2s)))
+        scores = np.empty((len(splits), len(fits.strengths)))
         model = LogisticRegression()
         model.classes_, model.n_features_in_, model.model_ = self.classes_, X.shape[1], None
         for k, (_, test) in enumerate(splits):
             params = {
                 name: value[test] if np.shape(value)[:1] == (len(y),) else value for name, value in score_params.items()
             }
-            for j, l2 in enumerate(l2s):
-                if fits.folds[k][fits.l2s.index(l2)].directions:
+            for j in range(len(fits.strengths)):
+                if fits.folds[k][j].directions:
                     raise DataError(
                         f"without a penalty the classes of fold {k + 1} are separated, and no model can be scored. "
                         f"Leave inf out of `Cs`, or use scoring={LOG_LOSS!r}."
                     )
-                intercept, coefficients = fits.coefficients_of(k, l2)
+                intercept, coefficients = fits.coefficients_of(k, j)
                 model.intercept_, model.coef_ = np.array([intercept]), coefficients[None, :]
                 scores[k, j] = scorer(model, X[test], y[test], **params)
         return scores
 
-    def _choose(self, fits: PathFits, l2s: Sequence[float], scores: Array, is_log_loss: bool) -> None:
-        """Set `C_`, `path_` and, without a refit, the averages of the folds."""
-        used = _scored_folds(scores)
+    def _choose(self, fits: PathFits, numbers: Array, scores: Array, is_log_loss: bool) -> None:
+        """Set `C_`, `l1_ratio_`, `path_` and, without a refit, the averages of the folds.
+
+        numbers: of the value at each `C` and ratio among those of the path, shape (n_cs, n_l1_ratios); scores: there.
+        """
+        used = _scored_folds(scores.reshape(len(scores), -1))
         scores = scores[used]
         means = scores.mean(axis=0)
-        best = int(np.argmax(means))
+        ratios = np.array([fits.strengths[number].l1_ratio for number in numbers[0]])
         if not self.refit:
-            chosen = scores.argmax(axis=1)
-            own = [fits.coefficients_of(k, l2s[j]) for k, j in zip(used.tolist(), chosen, strict=True)]
+            rows, columns = np.unravel_index(scores.reshape(len(scores), -1).argmax(axis=1), means.shape)
+            own = [fits.coefficients_of(k, j) for k, j in zip(used.tolist(), numbers[rows, columns], strict=True)]
             self.coef_ = np.mean([coefficients for _, coefficients in own], axis=0)[None, :]
             self.intercept_ = np.array([np.mean([intercept for intercept, _ in own])])
             self.model_ = self.certificate_ = None  # type: ignore[assignment]
-            self.C_: Any = np.array([self.Cs_[chosen].mean()])
+            self.C_: Any = np.array([self.Cs_[rows].mean()])
+            self.l1_ratio_: Any = np.array([ratios[columns].mean()])
             self.path_: PenaltyPath = fits.path(BEST)
             return
+        row, column = np.unravel_index(int(np.argmax(means)), means.shape)
         if self.selection == ONE_STANDARD_ERROR:
-            error = scores[:, best].std(ddof=1) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
+            error = scores[:, row, column].std(ddof=1) / math.sqrt(len(scores)) if len(scores) > 1 else 0.0
             if is_log_loss:
-                error = fits.points[fits.l2s.index(l2s[best])].std_error
-            within = np.flatnonzero(means >= means[best] - error)
-            best = int(within[np.argmin(self.Cs_[within])])
-        self.path_ = fits.path(self.selection if is_log_loss else BY_SCORE, l2s[best])
-        self.C_ = np.array([self.Cs_[best]])
+                error = fits.points[numbers[row, column]].std_error
+            within = np.flatnonzero(means[:, column] >= means[row, column] - error)
+            row = within[np.argmin(self.Cs_[within])]
+        self.path_ = fits.path(self.selection if is_log_loss else BY_SCORE, int(numbers[row, column]))
+        self.C_, self.l1_ratio_ = np.array([self.Cs_[row]]), ratios[[column]]
 
-    def _shape_attributes(self, fits: PathFits, l2s: Sequence[float], scores: Array) -> None:
-        """Set `scores_`, `coefs_paths_`, `n_iter_` in the shapes of scikit-learn's class."""
-        places = [fits.l2s.index(l2) for l2 in l2s]
-        n_iter = np.array([[own[j].n_passes for j in places] for own in fits.folds], dtype=np.int32)
-        rows = [[fits.coefficients_of(k, l2) for l2 in l2s] for k in range(len(fits.folds))]
+    def _shape_attributes(self, fits: PathFits, numbers: Array, scores: Array) -> None:
+        """Set `scores_`, `coefs_paths_`, `n_iter_` in the shapes of scikit-learn's class.
+
+        Arrays begin with folds, values of `Cs` and ratios.
+        """
+        n_iter = np.array([[own.n_passes for own in fold] for fold in fits.folds], dtype=np.int32)[:, numbers]
+        rows = [[fits.coefficients_of(k, j) for j in range(len(fits.strengths))] for k in range(len(fits.folds))]
         ends = 1 if self.fit_intercept else 0
-        paths = np.array([[[*own, *[intercept][:ends]] for intercept, own in fold] for fold in rows])
-        self.l1_ratio_: Any = np.zeros(1)
+        paths = np.array([[[*own, *[intercept][:ends]] for intercept, own in fold] for fold in rows])[:, numbers]
         if not self.use_legacy_attributes:
-            self.C_, self.l1_ratio_ = float(self.C_[0]), 0.0
-            self.scores_: Any = scores[:, None, :]
-            self.coefs_paths_: Any = paths[:, None, :, None, :]
-            self.n_iter_ = n_iter[:, None, :]
+            self.C_, self.l1_ratio_ = float(self.C_[0]), float(self.l1_ratio_[0])
+            self.scores_: Any = scores.swapaxes(1, 2)
+            self.coefs_paths_: Any = paths.swapaxes(1, 2)[:, :, :, None, :]
+            self.n_iter_ = n_iter.swapaxes(1, 2)
             return
-        if self.l1_ratios_[0] is not None:
-            scores, paths, n_iter = scores[:, :, None], paths[:, :, None, :], n_iter[:, :, None]
+        if self.l1_ratios_[0] is None:
+            scores, paths, n_iter = scores[:, :, 0], paths[:, :, 0], n_iter[:, :, 0]
         self.scores_, self.coefs_paths_ = {self.classes_[1]: scores}, {self.classes_[1]: paths}
         self.n_iter_ = n_iter[None]
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from functools import cache
+from numbers import Real
 from typing import Any
 
 import sklearn.exceptions
@@ -17,6 +19,7 @@ from sklearn.utils._param_validation import (
 )
 
 from logloss.errors import ConvergenceWarning, DataError, SeparationWarning, warn
+from logloss.training.path_grid import Strength
 
 # What scikit-learn's release checks, with the arguments that some of its releases lack.
 CONSTRAINTS: dict[str, Any] = {
@@ -96,17 +99,29 @@ def penalties_of(
     return share / C, (1.0 - share) / C
 
 
-def l2_of(
-    penalty: str | None, C: float, l1_ratio: float | None, *, solver: str, dual: bool, multi_class: str = "auto"
-) -> float:
-    """The strength of the L2 penalty where no other is available; an L1 penalty is refused."""
-    l1, l2 = penalties_of(penalty, C, l1_ratio, solver=solver, dual=dual, multi_class=multi_class)
-    if l1:
-        raise DataError(
-            f"an L1 penalty is not available along a path; got penalty={penalty!r}, l1_ratio={l1_ratio!r}. Use "
-            "l1_ratios=(0,) (an L2 penalty), or GridSearchCV over C of LogisticRegression."
-        )
-    return l2
+def path_penalties(
+    penalty: str, Cs: Sequence[float], l1_ratios: Sequence[float] | None, *, solver: str, dual: bool, multi_class: str
+) -> list[list[Strength]]:
+    """The strengths that a path compares: at each value of `Cs`, for each ratio."""
+    if l1_ratios is not None and penalty not in ("l2", "deprecated", "elasticnet"):
+        warn(f"l1_ratios parameter is only used when penalty is 'elasticnet'. Got (penalty={penalty})")
+        l1_ratios = None
+    if penalty == "elasticnet" and l1_ratios is None:
+        raise DataError("`l1_ratios` must be given with penalty='elasticnet', such as l1_ratios=(0.5, 1).")
+    shares = [1.0 if penalty == "l1" else 0.0] if l1_ratios is None else list(l1_ratios)
+    if not shares or not all(isinstance(share, Real) and 0 <= share <= 1 for share in shares):
+        raise DataError(f"`l1_ratios` must be numbers between 0 and 1, one or more, or None; got {l1_ratios!r}.")
+    # Several ratios are those of elastic net, whichever they are.
+    has_both = len({share for share in shares if share in (0, 1)}) == 2
+    if penalty == "elasticnet" or has_both:
+        check_solver(solver, "elasticnet", dual)
+    kind = penalty if penalty in ("l1", "elasticnet") else "l2"
+
+    def at(C: float, share: float) -> Strength:
+        own = penalties_of(kind, C, share, solver=solver, dual=dual, multi_class=multi_class)
+        return Strength(*own, float(share))
+
+    return [[at(C, share) for share in shares] for C in Cs]
 
 
 def check_solver(solver: str, penalty: str | None, dual: bool) -> None:
