@@ -177,11 +177,13 @@ def test_every_argument_of_scikit_learn_is_taken():
 
 
 REFUSED = [
-    ({"l1_ratios": (0.5,), "solver": "saga"}, "an L1 penalty is not available"),
-    ({"penalty": "l1", "solver": "liblinear"}, "an L1 penalty is not available"),
+    ({"l1_ratios": (0.5,)}, "Solver lbfgs supports only 'l2' or None penalties, got elasticnet penalty."),
+    ({"l1_ratios": (0, 1), "solver": "liblinear"}, "Only 'saga' solver supports elasticnet penalty"),
+    ({"penalty": "elasticnet", "solver": "saga"}, "`l1_ratios` must be given with penalty='elasticnet'"),
+    ({"l1_ratios": (1.5,), "solver": "saga"}, "`l1_ratios` must be numbers between 0 and 1, one or more, or None"),
     ({"Cs": [1.0, -1.0]}, "`Cs` must be a number of values, or values above 0; got [1.0, -1.0]."),
     ({"selection": "least"}, "The 'selection' parameter of LogisticRegressionCV must be a str among"),
-    ({"l1_ratios": ()}, "`l1_ratios` must be None or (0,), for an L2 penalty; got ()."),
+    ({"l1_ratios": ()}, "`l1_ratios` must be numbers between 0 and 1, one or more, or None; got []."),
 ]
 
 

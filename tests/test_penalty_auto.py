@@ -290,7 +290,7 @@ def test_many_coefficients_have_fewer_values(monkeypatch):
 REFUSED = [
     ({"l2": 1.0}, 'pass `l2` or penalty="auto", not both: either chooses the L2 penalty.'),
     ({"l2_path": True}, 'pass `l2_path` or penalty="auto", not both: either chooses the L2 penalty.'),
-    ({"cv": 5}, "`cv` is used with `l2_path` only"),
+    ({"cv": 5}, "`cv` is used with `l2_path` or `l1_path` only"),
     ({"covariance": "HC3"}, 'Leave it out, or fit without penalty="auto".'),
     ({"interval": "profile"}, 'pass interval="profile" without penalty="auto", or with penalty="firth".'),
     ({"shapes": "auto"}, "`penalty` is not used with `shapes` and `pooled`"),

@@ -16,14 +16,14 @@ from logloss.cli.outputs import Outputs, given_outputs
 from logloss.cli.streams import check_stdout, say_notes, stdout_named, to_stderr, to_stdout
 from logloss.text import counted
 
-# `--l2-path` without a value.
+# `--l2-path` and `--l1-path` without a value.
 ALONE = "auto"
 # `--shapes` for all columns, and `--pairs` for those that the data speak for.
 AUTO = "auto"
 
 
-def path_of(given: str | None) -> bool | int | list[float] | None:
-    """`l2_path=` from the command line: no value, one whole number, or numbers between commas."""
+def path_of(_context: click.Context, option: click.Parameter, given: str | None) -> bool | int | list[float] | None:
+    """`l2_path=` or `l1_path=` from the command line: no value, one whole number, or numbers between commas."""
     if given is None or given == ALONE:
         return None if given is None else True
     if given.isdecimal():
@@ -32,9 +32,19 @@ def path_of(given: str | None) -> bool | int | list[float] | None:
         return [float(each) for each in given.split(",")]
     except ValueError as error:
         raise click.UsageError(
-            f"--l2-path takes no value, a number of values, or values such as 10,1,0.1; got {given!r}. Without a value "
+            f"{option.opts[0]} takes no value, a number of values, or values such as 10,1,0.1; got {given!r}. Without a value "
             "it must not come directly before a file."
         ) from error
+
+
+def ratios_of(given: str | None) -> list[float] | None:
+    """`l1_ratio=` from the command line: numbers between commas."""
+    if given is None:
+        return None
+    try:
+        return [float(each) for each in given.split(",")]
+    except ValueError as error:
+        raise click.UsageError(f"--l1-ratio must read like 0.5 or 0.5,1; got {given!r}.") from error
 
 
 def shapes_of(given: str | None) -> str | dict[str, str] | None:
@@ -101,7 +111,7 @@ def folds_of(given: str | None) -> int | str | None:
 @click.option(
     "--penalty",
     type=click.Choice(["auto", "firth", "flic", "flac"]),
-    help="auto: choose the L2 penalty by the leave-one-out log loss. Others: Firth's penalty, for separated classes "
+    help="auto: choose the L2 penalty by the leave-one-out log loss; with --l1-ratio by 5 folds. Others: Firth's penalty, for separated classes "
     "and rare events; with flic and flac the mean prediction is the base rate.",
 )
 @click.option(
@@ -112,16 +122,36 @@ def folds_of(given: str | None) -> int | str | None:
     is_flag=False,
     flag_value=ALONE,
     # Checked before FILE, which is missing where this took it for its value.
-    callback=lambda _context, _option, given: path_of(given),
+    callback=path_of,
     metavar="[N|X,Y]",
     help="Choose the L2 penalty by cross-validation, from N values or those listed. Without a value (not directly "
     "before FILE) from values that suit the data.",
 )
-@click.option("--cv", metavar="K|COL", help="With --l2-path: number of folds (5 if left out), or column of folds.")
+@click.option(
+    "--l1-path",
+    is_flag=False,
+    flag_value=ALONE,
+    callback=path_of,
+    metavar="[N|X,Y]",
+    help="The same for the L1 penalty: from N values (100 if left out) below the least at which every coefficient is "
+    "0, or those listed.",
+)
+@click.option(
+    "--l1-ratio",
+    metavar="R[,R]",
+    callback=lambda _context, _option, given: ratios_of(given),
+    help="With --l1-path or --penalty auto: share of the L1 penalty, 1 for L1 alone, below it elastic net; of several "
+    "the best is chosen.",
+)
+@click.option(
+    "--cv",
+    metavar="K|COL",
+    help="With --l2-path or --l1-path: number of folds (5 if left out), or column of folds.",
+)
 @click.option(
     "--selection",
     type=click.Choice(["best", "one_standard_error"]),
-    help="With --l2-path or --penalty auto: the least log loss, or the largest penalty within one standard error of "
+    help="With a path or --penalty auto: the least log loss, or the largest penalty within one standard error of "
     "it.",
 )
 @click.option(

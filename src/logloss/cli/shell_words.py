@@ -21,7 +21,7 @@ PYTHON_ONLY = (
     (re.compile(r"`save` or `-o`"), "-o"),
     (re.compile(r"`header=False`"), "--no-header"),
     (re.compile(r"`two_way=True`"), "--two-way"),
-    (re.compile(r"`l2_path` must be True, "), "--l2-path must have no value, "),
+    (re.compile(r"`(l[12])_path` must be True, "), r"--\1-path must have no value, "),
     (re.compile(r"`?fit_intercept=False`?"), "--no-intercept"),
     (re.compile(r", or look at `model\.\w+`( and `model\.\w+`)?"), ""),
     (re.compile(r"; or pass an array as `\w+`"), ""),

@@ -10,7 +10,7 @@ import numpy as np
 from logloss.answers.estimate import expit, logit
 from logloss.answers.small_table import SmallTable
 from logloss.data.terms import Numbers
-from logloss.show.drawings.of_path import path
+from logloss.show.drawings.of_path import path, path_coefficients
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_model import (
     INDENT,
@@ -290,7 +290,13 @@ def _line(
     return (*inside[0], *inside[-1]) if len(inside) >= 2 else None
 
 
-KINDS = {"boundary": boundary, "coefficients": coefficients, "passes": passes, "path": path}
+KINDS = {
+    "boundary": boundary,
+    "coefficients": coefficients,
+    "passes": passes,
+    "path": path,
+    "path_coefficients": path_coefficients,
+}
 
 
 def kinds(model: LogisticModel) -> list[str]:
@@ -299,5 +305,6 @@ def kinds(model: LogisticModel) -> list[str]:
         *([] if _why_no_boundary(model) else ["boundary"]),
         "coefficients",
         *(["path"] if model.path else []),
+        *(["path_coefficients"] if model.path is not None and model.path.names else []),
         "passes",
     ]

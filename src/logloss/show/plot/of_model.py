@@ -10,7 +10,7 @@ from matplotlib.axes import Axes
 from matplotlib.ticker import MaxNLocator
 
 from logloss.show.drawings.picture import Drawing
-from logloss.show.plot.of_path import path
+from logloss.show.plot.of_path import path, path_coefficients
 from logloss.show.plot.style import BLUE, ORANGE, SMALL, legend_below, name_rows, reference_line, whiskers
 from logloss.text import cut
 
@@ -159,7 +159,13 @@ def _side(share: float, first: str, last: str) -> str:
     return first if share < EDGE else last if share > 1 - EDGE else "center"
 
 
-DRAWN = {"coefficients": coefficients, "passes": passes, "boundary": boundary, "path": path}
+DRAWN = {
+    "coefficients": coefficients,
+    "passes": passes,
+    "boundary": boundary,
+    "path": path,
+    "path_coefficients": path_coefficients,
+}
 
 
 def height_mm(drawing: Drawing) -> float:
