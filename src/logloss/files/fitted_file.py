@@ -310,6 +310,7 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
     PenaltyPath: (
         Rule("points", _is_falling, "one value or more, from the strongest penalty,"),
         Rule("l2", lambda p: (p.l1, p.l2) in [(each.l1, each.l2) for each in p.points], "one of the values of the path"),
+        Rule("n_coefficients", lambda p: all(each.n_nonzero <= p.n_coefficients for each in p.points), "not 0 at most"),
         Rule("coefficients", _are_along, "one for each name at each value of the path"),
         Rule(
             "selection", lambda p: p.selection in (*SELECTIONS, BY_SCORE), f"one of {', '.join(SELECTIONS)}, {BY_SCORE}"

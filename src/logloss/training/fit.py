@@ -440,7 +440,7 @@ def fit(
             if options.chooses_penalty:
                 path, start_point = _chosen(problem, learned, choice, options)
                 problem = replace(problem, l1=path.l1, l2=path.l2, roles=replace(problem.roles, by=()))
-                options = replace(options, penalty=None)
+                options = replace(options, penalty=None, l1_path=None, l2_path=None, l1_ratio=None)
             sample = None if start_point is not None else starting_sample(learned.design, learned.columns.sample)
             kind, why = options.interval_of(roles, len(problem.free), is_large=problem.is_expensive)
             first = first_point(problem, start_point, sample, options.max_passes)

@@ -125,6 +125,7 @@ class PathFits:
             self.n_walks,
             self.n_one_class,
             l1=first.l1,
+            n_coefficients=len(self.problem.design.names),
         )
         if path.has_l1:
             path = self._with_coefficients(path)
@@ -337,24 +338,28 @@ def _task(
 
 def _along(fold: FoldProblem, run: Run, max_passes: int) -> list[FoldFit]:
     """The fits of one fold, each begun at the Newton step that the one before shows for the next penalty."""
-    fits = []
-    at = null_model(fold, fold.base_rate)
+    fits: list[FoldFit] = []
+    at, rank = null_model(fold, fold.base_rate), None
     for j, strength in enumerate(run):
         own = replace(fold, l1=strength.l1, l2=strength.l2)
-        optimum = optimum_at(own, at, max_passes)
+        optimum = optimum_at(own, at, max_passes, rank)
         fits.append(fit_of(own, optimum))
+        # Which columns depend on each other is looked for once, not at every value.
+        rank = optimum.own_rank if own.l1 and not own.l2 and optimum.own_rank.null is not None else None
         if j + 1 < len(run):
             at = predicted(replace(fold, l1=run[j + 1].l1, l2=run[j + 1].l2), optimum.evaluation)
     return fits
 
 
-def optimum_at(own: Problem, at: Array, max_passes: int) -> Optimum:
-    """The fit at a value of a path, from where the one before shows."""
+def optimum_at(own: Problem, at: Array, max_passes: int, rank: Rank | None = None) -> Optimum:
+    """The fit at a value of a path, from where the one before shows; rank: of the columns, as far as it is known."""
     # Bounds on the rounding of each row are summed only where the usual ones are too large.
     history = replace(PassHistory.empty(own), is_careful=own.design.has_outliers)
     if own.l1:
-        state = solve_lasso(own, at, history, max_passes)
-        return Optimum(own, state.evaluation, Rank(), state.history.passes, None)
+        state = solve_lasso(own, at, replace(history, rank=rank), max_passes)
+        return Optimum(
+            own, state.evaluation, Rank(), state.history.passes, None, own_rank=state.history.known_rank
+        )
     if not own.l2 > 0:
         return find_optimum(own, at, history, max_passes)
     state = solve(own, at, history, max_passes)

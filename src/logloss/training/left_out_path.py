@@ -111,6 +111,7 @@ def fit_left_out(
         n_walks,
         validation=LEAVE_ONE_OUT,
         why_not_zero=why_not,
+        n_coefficients=len(problem.design.names),
     )
     return LeftOutFits(path.fits, made.with_choice())
 

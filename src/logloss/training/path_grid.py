@@ -17,14 +17,14 @@ import numpy as np
 from logloss.answers.estimate import logit
 from logloss.data.rows import Array
 from logloss.training.lasso import least_l1_of_zeros
-from logloss.training.penalty_path import DIGITS, default_grid
+from logloss.training.penalty_path import DIGITS, MOST_DECADES, default_grid
 from logloss.training.problem import Problem
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary
 
 # Values of l1, unless a number is given, and where they end: as shares of the least l1 at which all coefficients are 0,
-# where there are more rows than coefficients, and where there are not.
+# where there are more rows than coefficients, and where there are not; but for columns of unequal scales.
 N_VALUES, LEAST_SHARE, LEAST_SHARE_OF_WIDE = 100, 1e-4, 1e-2
 # Passes for the intercept of the null model beside an offset, and the share of the weight below which a gradient is 0.
 MOST_PASSES, NO_GRADIENT = 60, 1e-12
@@ -60,16 +60,14 @@ class PathGrid:
         if isinstance(self.values, tuple):
             return tuple(run_of(self.values, ratio) for ratio in self.l1_ratios), 0
         n_values = None if isinstance(self.values, bool) else self.values
-        runs, n_walks, most = [], 0, math.nan
+        runs: list[Run] = []
+        of_l1, n_walks = (), 0
+        if any(self.l1_ratios):
+            sums, n_walks = null_sums(problem)
+            of_l1 = grid_of_l1(problem, sums, n_values or N_VALUES)
         for ratio in self.l1_ratios:
-            if ratio == 0:
-                n_walks += 1
-                runs.append(run_of(default_grid_of(problem, n_values), 0.0))
-                continue
-            if math.isnan(most):
-                sums, n_passes = null_sums(problem)
-                most, n_walks = least_l1_of_zeros(problem, sums), n_walks + n_passes
-            runs.append(run_of(grid_of_l1(most, n_values or N_VALUES, is_wide=is_wide(problem)), ratio))
+            n_walks += ratio == 0
+            runs.append(run_of(of_l1 if ratio else default_grid_of(problem, n_values), ratio))
         return tuple(runs), n_walks
 
 
@@ -81,20 +79,27 @@ def run_of(values: tuple[float, ...], l1_ratio: float) -> Run:
     return tuple(Strength(value, float(f"{value * beside:.{DIGITS + 3}g}"), l1_ratio) for value in values)
 
 
-def is_wide(problem: Problem) -> bool:
-    """Whether there are no more rows than coefficients."""
-    return problem.n_rows <= len(problem.free)
+def grid_of_l1(problem: Problem, sums: CurvatureSummary, n_values: int) -> tuple[float, ...]:
+    """Values of l1, evenly spaced in logarithms, from the least one at which every coefficient is 0, rounded up.
 
-
-def grid_of_l1(most: float, n_values: int, *, is_wide: bool) -> tuple[float, ...]:
-    """Values of l1, evenly spaced in logarithms, from the least one at which every coefficient is 0, rounded up."""
+    sums: of the best model without slopes. Of columns with standard deviation 1 they end at a share of it; otherwise
+    where a penalty of that share, per standard deviation, is the weakest that any of them has: it is l1 over that.
+    """
+    most = least_l1_of_zeros(problem, sums)
     if not most > 0:
         # Every column is constant, or says nothing: any value leaves every coefficient at 0.
         return (1.0,)
+    design = problem.design
+    sds = np.array([design.sds.get(name, 1.0) for name in design.names])
+    gradient = np.abs(sums.gradient * design.scale)[design.places]
+    share = LEAST_SHARE_OF_WIDE if problem.n_rows <= len(problem.free) else LEAST_SHARE
+    varies = sds > 0
+    least = share * float((gradient[varies] / sds[varies]).max() * sds[varies].min())
+    low = min(max(least, most * 10.0**-MOST_DECADES), most * share)
     unit = 10.0 ** (math.floor(math.log10(most)) - DIGITS + 1)
+    # What is above by rounding is not rounded up.
     high = math.ceil(most / unit * (1 - 1e-12)) * unit
-    values = np.geomspace(high, high * (LEAST_SHARE_OF_WIDE if is_wide else LEAST_SHARE), n_values)
-    return tuple(dict.fromkeys(float(f"{value:.{DIGITS}g}") for value in values))
+    return tuple(dict.fromkeys(float(f"{value:.{DIGITS}g}") for value in np.geomspace(high, low, n_values)))
 
 
 def default_grid_of(problem: Problem, n_values: int | None = None) -> tuple[float, ...]:

@@ -145,6 +145,8 @@ class PenaltyPath:
         along it, per standard deviation of their column, up to 100,000 values.
     coefficients : tuple of tuple of float
         Their values in the fit to all rows at each of `points`.
+    n_coefficients : int
+        How many coefficients a model has, without the intercept.
 
     Examples
     --------
@@ -168,6 +170,7 @@ class PenaltyPath:
     l1: float = 0.0
     names: tuple[str, ...] = ()
     coefficients: tuple[tuple[float, ...], ...] = ()
+    n_coefficients: int = 0
 
     @property
     def is_leave_one_out(self) -> bool:
@@ -242,6 +245,7 @@ class PenaltyPath:
             "n_walks": self.n_walks,
             "n_one_class_folds": self.n_one_class,
             "why_not_zero": self.why_not_zero,
+            "n_coefficients": self.n_coefficients,
             "values": [_figures_of(row) for row in self.table],
         }
 

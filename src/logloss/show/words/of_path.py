@@ -91,8 +91,7 @@ def _not_zero(path: PenaltyPath, point: PathPoint) -> str:
     """How many coefficients an L1 penalty leaves, in brackets."""
     if not path.has_l1:
         return ""
-    none = "none" if not point.n_nonzero else count(point.n_nonzero)
-    return f" ({none} of the coefficients not 0)"
+    return f" ({count(point.n_nonzero)} of {counted(path.n_coefficients, 'coefficient')} not 0)"
 
 
 def _with_interval(point: PathPoint) -> str:
