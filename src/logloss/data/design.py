@@ -152,6 +152,19 @@ class Design:
         return {name: sd for names, sds in known for name, sd in zip(names, sds.tolist(), strict=True)}
 
     @property
+    def sds_of_columns(self) -> Array:
+        """The standard deviation in training of what each named coefficient is multiplied with, shape (n_names,).
+
+        Of a level it is that of its column of zeros and ones; of an indicator of missing values, which is not kept, 1.
+        """
+        known = dict(self.sds)
+        for term in self.categories:
+            shares = np.array(term.weights) / max(sum(term.weights), np.finfo(float).tiny)
+            deviations = np.sqrt(shares * (1 - shares)).tolist()
+            known |= dict(zip(term.coefficient_names, deviations, strict=True))
+        return np.array([known.get(name, 1.0) for name in self.names])
+
+    @property
     def names_of_outliers(self) -> tuple[str, ...]:
         """The columns of numbers of which some are much larger than their scale."""
         is_wide = self.largest[1 : 1 + self.n_dense] > OUTLYING / 2

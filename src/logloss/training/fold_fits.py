@@ -13,12 +13,14 @@ from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
 from functools import partial
+from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
 import numpy as np
 
 from logloss.data.block import Block
 from logloss.data.rows import Array
+from logloss.data.source import KeptSource
 from logloss.errors import ConvergenceWarning, warn
 from logloss.text import count, counted
 from logloss.training.certificate import reach_of
@@ -44,6 +46,8 @@ MOST_TOGETHER, MOST_NUMBERS = 32, 1 << 27
 ADDED_TO_ONE_CLASS = 0.5
 # A smaller share of a weight is rounding.
 NO_WEIGHT = 1e-14
+# Fewest values of a part of a path that begins anew.
+FEWEST_OF_PART = 10
 # Values of coefficients along a path that are kept.
 MOST_KEPT = 100_000
 
@@ -142,8 +146,7 @@ class PathFits:
         """With the coefficients of the fits to all rows, the largest if they are many."""
         design = self.problem.design
         values = np.array([self.problem.as_pass(fit.coefficients, 0.0, 0.0).coefficients for fit in self.all_rows])
-        sds = np.array([design.sds.get(name, 1.0) for name in design.names])
-        largest = np.abs(values * sds).max(axis=0, initial=0.0)
+        largest = np.abs(values * design.sds_of_columns).max(axis=0, initial=0.0)
         most = max(MOST_KEPT // len(values), 1)
         kept = np.sort(np.argsort(-largest, kind="stable")[:most])
         names = tuple(design.names[k] for k in kept.tolist())
@@ -260,7 +263,8 @@ def _fits_of(
         n_threads = available_cpus() // max(len(parts_of(problem.source, problem.roles)), 1)
     fits: dict[int, list[FoldFit]] = {job: [] for job in sums}
     most = max(1, min(MOST_TOGETHER, MOST_NUMBERS // problem.design.width**2))
-    jobs = [(job, run) for run in runs for job in sums]
+    parts = [part for run in runs for part in _parts_of(problem, run, most // (len(runs) * len(sums)))]
+    jobs = [(job, part) for part in parts for job in sums]
     for start in range(0, len(jobs), most):
         mine = jobs[start : start + most]
 
@@ -272,6 +276,16 @@ def _fits_of(
         for (job, _), made in zip(mine, together(tasks, walk), strict=True):
             fits[job] += made
     return fits
+
+
+def _parts_of(problem: Problem, run: Run, most: int) -> list[Run]:
+    """A path with an L1 penalty in parts that begin at the null model, whose walks are shared, where rows are read from
+    files: these cost more than the passes more that it takes. most: parts, at most."""
+    n_parts = min(most, len(run) // FEWEST_OF_PART)
+    if n_parts < 2 or isinstance(problem.source, KeptSource) or not any(each.l1 for each in run):
+        return [run]
+    ends = [len(run) * k // n_parts for k in range(n_parts + 1)]
+    return [run[first:last] for first, last in pairwise(ends)]
 
 
 def warn_of_bounds(fits: Sequence[FoldFit], tolerance: float, max_passes: int, whose: str, which: str) -> None:

@@ -80,7 +80,8 @@ def path_coefficients(model: LogisticModel) -> Drawing:
         reason = NO_PATH if own is None else "the path has no L1 penalty, and its coefficients are not kept"
         return not_drawn("path_coefficients", title, reason)
     run, axis = _run(own), axis_of(own)
-    sds = np.array([model.design.sds.get(name, 1.0) for name in own.names])
+    sd = dict(zip(model.design.names, model.design.sds_of_columns.tolist(), strict=True))
+    sds = np.array([sd[name] for name in own.names])
     of_point = dict(zip(own.points, own.coefficients, strict=True))
     values = np.array([of_point[point] for point in run]) * sds
     largest = np.abs(values).max(axis=0, initial=0.0)
@@ -124,9 +125,9 @@ def _sentence(model: LogisticModel, path: PenaltyPath, named: list[str], n_lines
     chosen = strength_text(path, path.chosen)
     return (
         f"{count(n_nonzero)} of {counted(len(model.coefficients), 'coefficient')} are not 0 at the chosen {chosen} "
-        f"(dotted). {lines}, in the fits to all rows, per standard deviation of their column (of a level: against its "
-        f"reference), so that they can be compared; named: {listed(named, len(named))}, largest there first. They have no "
-        "intervals or p-values: the penalty biases them, and the same rows chose them."
+        f"(dotted). {lines}, in the fits to all rows, per standard deviation of their column (of a level: that of its "
+        f"zeros and ones), so that they can be compared; named: {listed(named, len(named))}, largest there first. They "
+        "have no intervals or p-values: the penalty biases them, and the same rows chose them."
     )
 
 

@@ -17,7 +17,9 @@ CHOSEN = "chosen"
 # Powers of ten that are named on the axis of strengths.
 MOST_TICKS = 6
 # Room for a name beside its line, in heights of the axes, and letters of it.
-NAME_HEIGHT, NAME_LETTERS = 0.072, 22
+NAME_HEIGHT, NAME_LETTERS = 0.072, 20
+# Words above two strengths that are nearer, in widths of the axes, would collide.
+NEAR = 0.17
 
 
 def path(ax: Axes, drawing: Drawing) -> None:
@@ -58,15 +60,17 @@ def path_coefficients(ax: Axes, drawing: Drawing) -> None:
         own = numbers == number
         first = int(np.flatnonzero(own)[0])
         color, width, order = (BLUE, 1.4, 3) if is_named[first] else (BAND, 1.0, 2)
-        ax.plot(strength[own], values[own], color=color, linewidth=width, zorder=order)
+        # From where it leaves 0.
+        start = max(int(np.flatnonzero(values[own])[0]) - 1, 0)
+        ax.plot(strength[own][start:], values[own][start:], color=color, linewidth=width, zorder=order)
         if is_named[first]:
             ends[names[first]] = float(values[own][-1])
-    reference_line(ax, x=figures["chosen"])
     low, high = float(values.min()), float(values.max())
     room = 0.06 * (high - low)
     ax.set_ylim(low - room, high + room)
     ax.set_xlim(strength.min(), strength.max())
     _strength_axis(ax, strength, figures["x_label"])
+    _mark(ax, figures["chosen"], figures["within_one_standard_error"])
     # Lines end at the weakest penalty, at the left, where their names stand.
     ax.yaxis.tick_right()
     ax.yaxis.set_label_position("right")
@@ -76,6 +80,25 @@ def path_coefficients(ax: Axes, drawing: Drawing) -> None:
     _name_lines(ax, ends)
 
 
+def _mark(ax: Axes, chosen: float, within: float) -> None:
+    """Upright lines at the chosen strength and at the largest within one standard error, with words above."""
+    ends = np.log(ax.get_xlim())
+    places = [(math.log(each) - ends[0]) / (ends[1] - ends[0]) if each > 0 else math.nan for each in (chosen, within)]
+    is_apart = abs(places[1] - places[0]) > NEAR
+    for each, place, words in zip((chosen, within), places, (CHOSEN, "1 SE"), strict=True):
+        if not 0 <= place <= 1 or (words != CHOSEN and not is_apart):
+            continue
+        reference_line(ax, x=each)
+        at = "left" if place < NEAR / 2 else "right" if place > 1 - NEAR / 2 else "center"
+        ax.annotate(words, (place, 1.01), xycoords="axes fraction", ha=at, va="bottom", fontsize=SMALL)
+
+
+def _short(name: str) -> str:
+    """A name beside a line; of a long one of a level the level."""
+    level = name.partition(": ")[2]
+    return cut(level if level and len(name) > NAME_LETTERS else name, NAME_LETTERS)
+
+
 def _name_lines(ax: Axes, ends: dict[str, float]) -> None:
     """The name of each line left of its end, moved where names would collide, with a thin line to it."""
     low, high = ax.get_ylim()
@@ -83,7 +106,7 @@ def _name_lines(ax: Axes, ends: dict[str, float]) -> None:
     places = [(ends[name] - low) / (high - low) for name in names]
     for name, place, moved in zip(names, places, apart(places), strict=True):
         ax.annotate(
-            cut(name, NAME_LETTERS),
+            _short(name),
             (0, place),
             (-0.04, moved),
             xycoords="axes fraction",
@@ -94,7 +117,7 @@ def _name_lines(ax: Axes, ends: dict[str, float]) -> None:
             color=BLUE,
             parse_math=False,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": BAND, "linewidth": 0.6, "shrinkA": 1, "shrinkB": 0},
+            arrowprops={"arrowstyle": "-", "color": BAND, "linewidth": 0.6, "relpos": (1, 0.5), "shrinkA": 1, "shrinkB": 0},
         )
 
 
