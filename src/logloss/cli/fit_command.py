@@ -151,8 +151,7 @@ def folds_of(given: str | None) -> int | str | None:
 @click.option(
     "--selection",
     type=click.Choice(["best", "one_standard_error"]),
-    help="With a path or --penalty auto: the least log loss, or the largest penalty within one standard error of "
-    "it.",
+    help="With a path or --penalty auto: the least log loss, or the largest penalty within one standard error of it.",
 )
 @click.option(
     "--shapes",

@@ -228,7 +228,9 @@ def _are_along(path: PenaltyPath) -> bool:
     n_names = len(path.names)
     n_rows = len(path.points) if n_names else 0
     is_finite_there = all(math.isfinite(value) for values in path.coefficients for value in values)
-    return len(path.coefficients) == n_rows and all(len(row) == n_names for row in path.coefficients) and is_finite_there
+    return (
+        len(path.coefficients) == n_rows and all(len(row) == n_names for row in path.coefficients) and is_finite_there
+    )
 
 
 def _is_slope(value: float) -> bool:
@@ -309,8 +311,14 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
     ),
     PenaltyPath: (
         Rule("points", _is_falling, "one value or more, from the strongest penalty,"),
-        Rule("l2", lambda p: (p.l1, p.l2) in [(each.l1, each.l2) for each in p.points], "one of the values of the path"),
-        Rule("n_coefficients", lambda p: all(each.n_nonzero <= p.n_coefficients for each in p.points), "not 0 at most"),
+        Rule(
+            "l2", lambda p: (p.l1, p.l2) in [(each.l1, each.l2) for each in p.points], "one of the values of the path"
+        ),
+        Rule(
+            "n_coefficients",
+            lambda p: all(each.n_nonzero <= p.n_coefficients for each in p.points),
+            "at least as many as are not 0",
+        ),
         Rule("coefficients", _are_along, "one for each name at each value of the path"),
         Rule(
             "selection", lambda p: p.selection in (*SELECTIONS, BY_SCORE), f"one of {', '.join(SELECTIONS)}, {BY_SCORE}"
@@ -329,7 +337,9 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
     ),
     LogisticModel: (
         *OF_MODELS,
-        Rule("path", lambda m: m.path is None or (m.path.l1, m.path.l2) == (m.l1, m.l2), "the penalty that the model has"),
+        Rule(
+            "path", lambda m: m.path is None or (m.path.l1, m.path.l2) == (m.l1, m.l2), "the penalty that the model has"
+        ),
         Rule("n_dependent", lambda m: m.n_parameters >= 0, "at most all coefficients"),
         Rule("l2", lambda m: 0 <= m.l2 < np.inf, "a finite number of at least 0"),
         Rule("coefficients", lambda m: tuple(m.coefficients) == m.design.names, "one for each name of its design"),

@@ -361,7 +361,13 @@ def fit(
     if is_sparse(data):
         refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
         refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst, "cv": cv}
-        refused |= {"l2_path": options.l2_path, "l1_path": options.l1_path, "penalty": penalty, "cluster": cluster, "engine": engine}
+        refused |= {
+            "l2_path": options.l2_path,
+            "l1_path": options.l1_path,
+            "penalty": penalty,
+            "cluster": cluster,
+            "engine": engine,
+        }
         refused |= {"missing": None if missing == "error" else missing}
         refuse_beside_sparse(refused)
         options.check_clusters(())
@@ -373,9 +379,7 @@ def fit(
     if exclude and not is_table:
         raise DataError("`exclude` needs a table: pass `y_true` as a column name.")
     if options.l2_path is None and options.l1_path is None and cv is not None:
-        raise DataError(
-            "`cv` is used with `l2_path` or `l1_path` only: pass one of them, too, or leave `cv` out."
-        )
+        raise DataError("`cv` is used with `l2_path` or `l1_path` only: pass one of them, too, or leave `cv` out.")
     if not options.chooses_penalty and selection != BEST:
         raise DataError(
             '`selection` is used with `l2_path`, `l1_path` or penalty="auto" only: pass one of them, too, or leave '

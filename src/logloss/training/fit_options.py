@@ -249,7 +249,9 @@ def values_of(given: object, name: str = "l2") -> bool | int | tuple[float, ...]
     if given is None or given is False:
         return None
     range_text = "each at least 0" if name == "l2" else "each above 0"
-    expected = f"`{name}_path` must be True, a number of values of at least 2, or a list of values of {name}, {range_text}"
+    expected = (
+        f"`{name}_path` must be True, a number of values of at least 2, or a list of values of {name}, {range_text}"
+    )
     if given is True:
         return True
     if isinstance(given, Integral):

@@ -193,9 +193,7 @@ def together(tasks: Sequence[Callable[[Submit], Any]], walk: Callable[[dict[int,
     return [future.result() for future in futures]
 
 
-def fit_path(
-    problem: Problem, choice: FoldChoice, grid: PathGrid, max_passes: int
-) -> PathFits:
+def fit_path(problem: Problem, choice: FoldChoice, grid: PathGrid, max_passes: int) -> PathFits:
     """Every fold and all rows fitted at each penalty, and the losses of the held-out rows."""
     from logloss.onepass.run import summarised
     from logloss.onepass.summaries import ALL_ROWS, FoldKeySummary, FoldPaths, HeldOutSummary
@@ -371,9 +369,7 @@ def optimum_at(own: Problem, at: Array, max_passes: int, rank: Rank | None = Non
     history = replace(PassHistory.empty(own), is_careful=own.design.has_outliers)
     if own.l1:
         state = solve_lasso(own, at, replace(history, rank=rank), max_passes)
-        return Optimum(
-            own, state.evaluation, Rank(), state.history.passes, None, own_rank=state.history.known_rank
-        )
+        return Optimum(own, state.evaluation, Rank(), state.history.passes, None, own_rank=state.history.known_rank)
     if not own.l2 > 0:
         return find_optimum(own, at, history, max_passes)
     state = solve(own, at, history, max_passes)
@@ -428,7 +424,10 @@ def predicted(problem: Problem, now: Evaluation) -> Array:
 
 
 def _points(
-    strengths: Sequence[Strength], of_folds: Sequence[Sequence[FoldFit]], all_rows: Sequence[FoldFit], held_out: HeldOutSummary
+    strengths: Sequence[Strength],
+    of_folds: Sequence[Sequence[FoldFit]],
+    all_rows: Sequence[FoldFit],
+    held_out: HeldOutSummary,
 ) -> tuple[PathPoint, ...]:
     """The values of the path with what the held-out rows show."""
     losses, differences, errors = losses_of(held_out)

@@ -117,7 +117,14 @@ def _name_lines(ax: Axes, ends: dict[str, float]) -> None:
             color=BLUE,
             parse_math=False,
             annotation_clip=False,
-            arrowprops={"arrowstyle": "-", "color": BAND, "linewidth": 0.6, "relpos": (1, 0.5), "shrinkA": 1, "shrinkB": 0},
+            arrowprops={
+                "arrowstyle": "-",
+                "color": BAND,
+                "linewidth": 0.6,
+                "relpos": (1, 0.5),
+                "shrinkA": 1,
+                "shrinkB": 0,
+            },
         )
 
 

@@ -20,12 +20,15 @@ from logloss.show.words.of_model import (
     remarks_of,
     why_no_errors,
 )
-from logloss.show.words.of_path import choice_of, path_rows, sentences_of
+from logloss.show.words.of_path import choice_of, left_out_of, path_rows, sentences_of
 from logloss.text import NATS_PER_BIT, capital, count, counted, fixed, listed, percent, printable
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.coefficient_table import UNIT
 from logloss.training.model import LogisticModel
+from logloss.training.penalty_path import PenaltyPath
 
+# Values of a path on a page, approximately.
+MOST_OF_PATH = 30
 # Letters of the labels before the remarks of a model.
 LABEL = 11
 
@@ -127,8 +130,15 @@ def sections(model: LogisticModel) -> list[tuple[str, str]]:
         names = term.coefficient_names
         kind = "number" if hasattr(term, "centre") else f"{counted(len(names), 'level')}"
         columns.append([term.column, kind, count(len(names) - (kind != "number"))])
-    own = [] if model.path is None else [("Penalty", page.table(*path_rows(model.path), label="Penalty"))]
+    own = [] if model.path is None else [("Penalty", _path(model.path))]
     return [("Coefficients", shown), *own, ("Columns", page.table(columns[:202], "llr", label="Columns"))]
+
+
+def _path(path: PenaltyPath) -> str:
+    """The values of a path as a table, and how many are not shown."""
+    shown = page.table(*path_rows(path, MOST_OF_PATH), label="Penalty")
+    left = left_out_of(path, MOST_OF_PATH)
+    return f"{shown}\n{page.paragraphs(left)}" if left else shown
 
 
 def short_html(model: LogisticModel, per: str = UNIT) -> str:
