@@ -346,7 +346,7 @@ def test_what_cannot_be_asked_for(options, message):
 
 
 def test_an_error_in_a_walk_ends_every_fold(monkeypatch):
-    from logloss.training.fold_fits import together
+    from logloss.training.shared_walks import together
 
     def walk(asked):
         raise RuntimeError("the file is gone")

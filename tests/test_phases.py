@@ -17,7 +17,7 @@ import logloss
 from logloss.data.binding import bind
 from logloss.data.request import RowOptions
 from logloss.data.source import SourceAround, as_source
-from logloss.training import fold_fits, leave_one_out, optimum, problem, separation
+from logloss.training import fold_fits, leave_one_out, optimum, problem, separation, shared_walks
 from logloss.training.interruptible import (
     COLUMNS,
     ERRORS,
@@ -369,7 +369,7 @@ def test_tasks_that_have_begun_end_where_starting_the_next_is_interrupted(monkey
 
     monkeypatch.setattr(ThreadPoolExecutor, "submit", interrupted)
     with pytest.raises(KeyboardInterrupt):
-        fold_fits.together([task, task], dict)
+        shared_walks.together([task, task], dict)
     assert ended == [True]
 
 

@@ -32,8 +32,8 @@ def path_of(_context: click.Context, option: click.Parameter, given: str | None)
         return [float(each) for each in given.split(",")]
     except ValueError as error:
         raise click.UsageError(
-            f"{option.opts[0]} takes no value, a number of values, or values such as 10,1,0.1; got {given!r}. Without a value "
-            "it must not come directly before a file."
+            f"{option.opts[0]} takes no value, a number of values, or values such as 10,1,0.1; got {given!r}. Without "
+            "a value it must not come directly before a file."
         ) from error
 
 
@@ -111,8 +111,8 @@ def folds_of(given: str | None) -> int | str | None:
 @click.option(
     "--penalty",
     type=click.Choice(["auto", "firth", "flic", "flac"]),
-    help="auto: choose the L2 penalty by the leave-one-out log loss; with --l1-ratio by 5 folds. Others: Firth's penalty, for separated classes "
-    "and rare events; with flic and flac the mean prediction is the base rate.",
+    help="auto: choose the L2 penalty by the leave-one-out log loss; with --l1-ratio by 5 folds. Others: Firth's "
+    "penalty, for separated classes and rare events; with flic and flac the mean prediction is the base rate.",
 )
 @click.option(
     "--no-intercept", "fit_intercept", is_flag=True, flag_value=False, default=True, help="Fit without an intercept."

@@ -119,8 +119,8 @@ class LogisticRegressionCV(LogisticRegression):
 
     Notes
     -----
-    Cost: about two passes of each fold for each value, all folds and ratios in one walk over the rows. Groups of a splitter, and
-    weights of a scorer, need scikit-learn's metadata routing.
+    Cost: about two passes of each fold for each value, all folds and ratios in one walk over the rows. Groups of a
+    splitter, and weights of a scorer, need scikit-learn's metadata routing.
 
     Examples
     --------
@@ -235,9 +235,15 @@ class LogisticRegressionCV(LogisticRegression):
         if Cs.ndim != 1 or not len(Cs) or not (Cs > 0).all():
             raise DataError(f"`Cs` must be a number of values, or values above 0; got {self.Cs!r}.")
         given = None if self.l1_ratios is None or isinstance(self.l1_ratios, str) else list(self.l1_ratios)
-        options = {"solver": self.solver, "dual": bool(self.dual), "multi_class": str(self.multi_class)}
         self.Cs_, self.l1_ratios_ = Cs, np.asarray([None] if given is None else given)
-        return path_penalties(self.penalty, Cs.tolist(), given, **options)
+        return path_penalties(
+            self.penalty,
+            Cs.tolist(),
+            given,
+            solver=self.solver,
+            dual=bool(self.dual),
+            multi_class=str(self.multi_class),
+        )
 
     def _path_fits(
         self,

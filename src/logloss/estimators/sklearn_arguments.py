@@ -100,7 +100,13 @@ def penalties_of(
 
 
 def path_penalties(
-    penalty: str, Cs: Sequence[float], l1_ratios: Sequence[float] | None, *, solver: str, dual: bool, multi_class: str
+    penalty: str | None,
+    Cs: Sequence[float],
+    l1_ratios: Sequence[float] | None,
+    *,
+    solver: str,
+    dual: bool,
+    multi_class: str,
 ) -> list[list[Strength]]:
     """The strengths that a path compares: at each value of `Cs`, for each ratio."""
     if l1_ratios is not None and penalty not in ("l2", "deprecated", "elasticnet"):
@@ -115,7 +121,7 @@ def path_penalties(
     has_both = len({share for share in shares if share in (0, 1)}) == 2
     if penalty == "elasticnet" or has_both:
         check_solver(solver, "elasticnet", dual)
-    kind = penalty if penalty in ("l1", "elasticnet") else "l2"
+    kind = "l2" if penalty == "deprecated" else penalty
 
     def at(C: float, share: float) -> Strength:
         own = penalties_of(kind, C, share, solver=solver, dual=dual, multi_class=multi_class)

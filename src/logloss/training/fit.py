@@ -149,8 +149,8 @@ def fit(
     l1 : float ≥ 0
         Strength of the L1 penalty (lasso; with `l2`, elastic net) on the summed loss, l1_ratio / C in scikit-learn; 0:
         none. Coefficients may then be exactly 0. It is on the scale of the columns as they are; of a category each
-        level but the reference is penalised by itself. Not with `penalty`, `l2_path`, `covariance`, `shapes`, `pooled`
-        or interval="profile". docs/inference.md.
+        level but the reference is penalised by itself. Not with `penalty`, `l2_path`, `l1_path`, `covariance`,
+        `shapes`, `pooled` or interval="profile". docs/inference.md.
     fit_intercept : bool
         Whether the model has an intercept b; False: b = 0, and the log-odds are 0 where every number is 0 and every
         category is at its reference, which has no coefficient either way; a missing number with an indicator counts as
@@ -160,20 +160,32 @@ def fit(
         where the slopes together have 0.1 effective degrees of freedom to where they have 0.01 less than without a
         penalty; a whole number: that many values in the same range. `model.path` has the log loss of the held-out rows
         at each. Not with `penalty` or interval="profile".
+    l1_path : True, int ≥ 2, or list of floats > 0, optional
+        Choose `l1` by cross-validation, as `l2_path` chooses `l2`: the values to compare. True: 100 values, evenly
+        spaced in logarithms, from the least at which every coefficient is 0 to 1e-4 of it, or 1e-2 where there are no
+        more rows than coefficients; to less where standard deviations of columns differ. A whole number: that many.
+        `model.path` has the log loss of the held-out rows and the number of coefficients that are not 0 at each value,
+        and the coefficients. Not with `l1`, `l2`, `l2_path`, `penalty` or interval="profile".
+    l1_ratio : float in [0, 1], or list of them, optional
+        With `l1_path` or penalty="auto": the share of the L1 penalty, l1 / (l1 + l2), 1 (lasso) if left out with
+        `l1_path`; below it elastic net, with l2 = l1 · (1 − l1_ratio) / l1_ratio at each value. Of several the best is
+        chosen; 0, an L2 penalty, has the values of l2_path=True.
     cv : int ≥ 2, name of a column, array of shape (n_rows,), or list of pairs (train, test), optional
-        Folds, with `l2_path`. A number K (5 if left out): of every K consecutive rows one goes to each fold, in an
-        order drawn from a hash; with `cluster`, whole clusters go to folds. A column or array: the fold number of each
-        row; rows of −1 only train. Pairs: numbers or masks of rows, which may overlap or leave rows out, as
-        `list(TimeSeriesSplit().split(X))` has them.
+        Folds, with `l2_path` or `l1_path`. A number K (5 if left out): of every K consecutive rows one goes to each
+        fold, in an order drawn from a hash; with `cluster`, whole clusters go to folds. A column or array: the fold
+        number of each row; rows of −1 only train. Pairs: numbers or masks of rows, which may overlap or leave rows out,
+        as `list(TimeSeriesSplit().split(X))` has them.
     selection : {"best", "one_standard_error"}
-        With `l2_path` or penalty="auto": the least log loss of the held-out rows, or the largest l2 whose log loss is
-        at most one standard error above it (Hastie, Tibshirani & Friedman 2009, section 7.10).
+        With a path or penalty="auto": the least log loss of the held-out rows, or the strongest penalty, of the same
+        `l1_ratio`, whose log loss is at most one standard error above it (Hastie, Tibshirani & Friedman 2009, section
+        7.10).
     penalty : {"auto", "firth", "flic", "flac"}, optional
         "auto": choose `l2` by the leave-one-out log loss, without folds: the values of l2_path=True, then values
         around the best one, and 0 where the maximum-likelihood estimate exists; each fit is to all rows, and certified;
         each row is left out by one Newton step from it, with `cluster` each cluster. `model.path` has the log loss at
         each value. Multiplying all weights by a number multiplies `l2` by it, up to its third digit, and changes no
-        prediction. docs/inference.md.
+        prediction. With an `l1_ratio` above 0: l1_path=True with 5 folds, as what leaves a row or cluster out under an
+        L1 penalty is not a Newton step away. docs/inference.md.
         Firth's penalty, half the log-determinant of the information (Jeffreys' prior), for separated classes and rare
         events: finite coefficients, less biased ones. "flic" refits the intercept after it, and "flac" adds a
         covariate, so that the mean prediction is the base rate. Weights are counts in it. docs/firth.md.
@@ -262,8 +274,9 @@ def fit(
     docs/certificate.md. Without a penalty one more pass may form the information matrix, another one the sandwich or
     the parts of clusters. With `l2_path` one walk over the rows serves one pass of every fold: about two walks for each
     value of `l2`, and the arithmetic of all fits; tables in memory of that size need no walks for it. The fit of each
-    fold is certified to `tolerance`, too. A fold whose training rows have one class only predicts their base rate, with
-    half a row of each class added, at every value.
+    fold is certified to `tolerance`, too. With `l1_path` it is about two passes for each value and fold, each of which
+    forms the Hessian; where rows are read from files, a walk serves several values. A fold whose training rows have one
+    class only predicts their base rate, with half a row of each class added, at every value.
     With penalty="auto" each value takes two or three passes over all rows; one walk that costs as much as a Hessian
     for each value has the leave-one-out losses of all, one more walk those of each value of the refinement, and with
     `cluster` one more for each value its clusters' Hessians: of up to 4,096 clusters with 2 million numbers together,

@@ -87,8 +87,8 @@ class FitOptions:
             without = f'penalty="{AUTO}"' if self.penalty == AUTO else "`l2` and `l2_path`"
             without, kind = ("`l1_path`", "L1") if self.l1_path is not None else (without, "L2")
             raise DataError(
-                f'an {kind} penalty leaves no standard errors for `covariance="{self.covariance}"`. Leave it out, or fit '
-                f"without {without}."
+                f'an {kind} penalty leaves no standard errors for `covariance="{self.covariance}"`. Leave it out, or '
+                f"fit without {without}."
             )
         if self.l2_path is not None and self.l2:
             raise DataError("pass `l2` or `l2_path`, not both: the path chooses `l2`.")
@@ -168,8 +168,8 @@ class FitOptions:
         ratios = self.l1_ratio if isinstance(self.l1_ratio, tuple) else (1.0,)
         if isinstance(self.l1_path, tuple) and 0.0 in ratios:
             raise DataError(
-                "`l1_ratio` must be above 0 where `l1_path` lists values of l1, as l2 is l1 · (1 − l1_ratio) / l1_ratio; "
-                "got 0. For an L2 penalty pass `l2_path`."
+                "`l1_ratio` must be above 0 where `l1_path` lists values of l1, as l2 is l1 times (1 − l1_ratio) over "
+                "l1_ratio; got 0. For an L2 penalty pass `l2_path`."
             )
 
     def _check_penalty(self) -> None:
@@ -245,7 +245,7 @@ class FitOptions:
 
 
 def values_of(given: object, name: str = "l2") -> bool | int | tuple[float, ...] | None:
-    """`l2_path` or `l1_path` of `fit`, checked: None, True, a number of values, or values from the strongest penalty."""
+    """`l2_path` or `l1_path` of `fit`, checked: None, True, a number of values, or values from the strongest."""
     if given is None or given is False:
         return None
     range_text = "each at least 0" if name == "l2" else "each above 0"

@@ -8,11 +8,8 @@ a path takes as many walks as the slowest fit takes passes, instead of the passe
 from __future__ import annotations
 
 import math
-import queue
 from collections.abc import Callable, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, fields, replace
-from functools import partial
 from itertools import pairwise
 from typing import TYPE_CHECKING, Any, NamedTuple, TypeVar
 
@@ -32,6 +29,7 @@ from logloss.training.optimum import Optimum, find_optimum
 from logloss.training.path_grid import PathGrid, Run, Strength, null_model
 from logloss.training.penalty_path import PathPoint, PenaltyPath, losses_of
 from logloss.training.problem import Problem
+from logloss.training.shared_walks import Submit, together
 from logloss.training.solver import solve
 
 if TYPE_CHECKING:
@@ -50,13 +48,6 @@ NO_WEIGHT = 1e-14
 FEWEST_OF_PART = 10
 # Values of coefficients along a path that are kept.
 MOST_KEPT = 100_000
-
-
-class Abandoned(Exception):
-    """Raised in a fit that waits for a walk which is not made, as another fit has failed."""
-
-
-Submit = Callable[[Any], Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -151,46 +142,6 @@ class PathFits:
         kept = np.sort(np.argsort(-largest, kind="stable")[:most])
         names = tuple(design.names[k] for k in kept.tolist())
         return replace(path, names=names, coefficients=tuple(map(tuple, values[:, kept].tolist())))
-
-
-def together(tasks: Sequence[Callable[[Submit], Any]], walk: Callable[[dict[int, Any]], dict[int, Any]]) -> list[Any]:
-    """What each task returns; all run at once, and one call of `walk` makes the passes that they wait for."""
-    asked: queue.SimpleQueue[tuple[int, Any]] = queue.SimpleQueue()
-    replies: list[queue.SimpleQueue[Any]] = [queue.SimpleQueue() for _ in tasks]
-
-    def run(number: int) -> Any:
-        def submit(request: Any) -> Any:
-            asked.put((number, request))
-            reply = replies[number].get()
-            if isinstance(reply, Abandoned):
-                raise reply
-            return reply
-
-        return tasks[number](submit)
-
-    with ThreadPoolExecutor(len(tasks), thread_name_prefix="logloss-fold") as pool:
-        n_running, waiting = len(tasks), dict[int, Any]()
-        # Within `try`: tasks that have begun before an interruption would wait for ever.
-        try:
-            futures = [pool.submit(run, number) for number in range(len(tasks))]
-            for number, future in enumerate(futures):
-                future.add_done_callback(partial(lambda number, future: asked.put((number, future)), number))
-            while n_running:
-                number, request = asked.get()
-                if request is futures[number]:
-                    request.result()
-                    n_running -= 1
-                else:
-                    waiting[number] = request
-                if waiting and len(waiting) == n_running:
-                    for number, answer in walk(waiting).items():
-                        replies[number].put(answer)
-                    waiting = {}
-        finally:
-            # After an error or Ctrl-C the others end where they wait next.
-            for reply in replies:
-                reply.put(Abandoned())
-    return [future.result() for future in futures]
 
 
 def fit_path(problem: Problem, choice: FoldChoice, grid: PathGrid, max_passes: int) -> PathFits:

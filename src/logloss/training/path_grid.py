@@ -61,7 +61,8 @@ class PathGrid:
             return tuple(run_of(self.values, ratio) for ratio in self.l1_ratios), 0
         n_values = None if isinstance(self.values, bool) else self.values
         runs: list[Run] = []
-        of_l1, n_walks = (), 0
+        of_l1: tuple[float, ...] = ()
+        n_walks = 0
         if any(self.l1_ratios):
             sums, n_walks = null_sums(problem)
             of_l1 = grid_of_l1(problem, sums, n_values or N_VALUES)

@@ -253,9 +253,9 @@ class PenaltyPath:
     def table(self) -> SmallTable:
         """The path, one row for each value.
 
-        l1, l2, l1_ratio; C, 1 / (l1 + l2); log_loss of the held-out rows, with low and high, its 95% interval, and std_error; difference,
-        log_loss less the least one, with difference_low and difference_high; n_infinite; effective_degrees_of_freedom;
-        n_nonzero; n_passes. Losses are in nats per row.
+        l1, l2, l1_ratio; C, 1 / (l1 + l2); log_loss of the held-out rows, with low and high, its 95% interval, and
+        std_error; difference, log_loss less the least one, with difference_low and difference_high; n_infinite;
+        effective_degrees_of_freedom; n_nonzero; n_passes. Losses are in nats per row.
         """
         columns: dict[str, list[Any]] = {
             "l1": [point.l1 for point in self.points],
