@@ -41,9 +41,11 @@ LEAST_SHARE = 0.2
 MOST_PRODUCTS = 200
 # Of the diagonal such a share, the rest of the penalty: Hsia et al. (2018), section 4.
 SHARE_OF_DIAGONAL = 0.01
-# A block of the Hessian has one of so many columns, the most whose pairs in a row are at most so many times the values
-# of the table: it then costs as much as four products.
-BLOCK_COLUMNS, PAIRS_OF_VALUE, PAIRS_OF_PRODUCT = (32, 64, 128, 256, 512), 16.0, 4.0
+# A block of the Hessian has one of so many columns.
+BLOCK_COLUMNS = (32, 64, 128, 256, 512, 1024, 2048)
+# In nanoseconds, which decide only how many columns it has and when it is formed: of a value in a product, of a pair of
+# entries of a row in a block, and of a multiplication in its factor.
+OF_VALUE, OF_PAIR, OF_FACTOR = 4.0, 1.0, 0.04
 # A block that is there is formed anew once products since then have cost so many times as much.
 TIMES_TO_RENEW = 2.0
 # Halvings of a step, and the share of the gain that the gradient promises which it must make (Armijo).
@@ -162,15 +164,18 @@ def duality_gap(sums: SparseGradientSummary, gradient: Array, at: Array, l2: flo
 
 
 class Preconditioner:
-    """An approximate inverse of the Hessian: by column, and from some product on with a block of heavy columns."""
+    """An approximate inverse of the Hessian: by column, and from some product on with a block of heavy columns.
+
+    heavy: columns of the largest curvatures, the largest first. costs: of a block of so many of them, by size.
+    """
 
     def __init__(self, problem: SparseProblem) -> None:
         self.problem = problem
         self.n_products = 0
         self.diagonal: Array = np.ones(0)
         self.heavy: Array | None = None
-        self.places: Array = np.zeros(0, np.int32)
-        self.n_pairs = math.inf
+        self.costs: dict[int, float] = {}
+        self.block: Array = np.zeros(0, np.int64)
         self.factor: Any = None
 
     def update(self, now: SparseEvaluation, n_products: int) -> None:
@@ -180,42 +185,45 @@ class Preconditioner:
         self.n_products += n_products
         if self.heavy is None and self.n_products:
             self._choose(own)
-        n_values = max(self.problem.rows.matrix.n_values, 1)
+        # The largest block that costs no more than the products since the last one, and is no smaller.
+        spent = self.n_products * OF_VALUE * self.problem.rows.matrix.n_values
         times = 1.0 if self.factor is None else TIMES_TO_RENEW
-        if self.n_products * PAIRS_OF_PRODUCT * n_values >= times * self.n_pairs:
-            self._form_block(now)
+        sizes = [size for size, cost in self.costs.items() if times * cost <= spent and size >= len(self.block)]
+        if sizes:
+            self._form_block(now, max(sizes))
         curvature = max(float(now.sums.sums[csr_rows.CURVATURE]), math.ulp(0.0))
         if self.factor is None:
             own = SHARE_OF_DIAGONAL * own - SHARE_OF_DIAGONAL * l2
         self.diagonal = np.concatenate([[curvature], own + l2])
 
     def _choose(self, own: Array) -> None:
-        """The columns of the block: those in which the curvature outweighs the penalty most."""
+        """The columns in which the curvature outweighs the penalty most, and what blocks of them cost."""
         problem = self.problem
         most = min(BLOCK_COLUMNS[-1], len(own))
         largest = np.argpartition(own, len(own) - most)[len(own) - most :] if most else np.zeros(0, int)
         largest = largest[own[largest] > problem.l2]
-        largest = largest[np.argsort(-own[largest], kind="stable")]
-        places = np.zeros(len(own), np.int32)
-        places[largest] = np.arange(1, len(largest) + 1)
-        limits, pairs = np.array(BLOCK_COLUMNS), np.zeros(len(BLOCK_COLUMNS))
-        matrix = problem.rows.matrix
-        csr_rows.csr_pairs(matrix.indptr, matrix.indices, frozen(places), limits, pairs)
-        fits = pairs <= PAIRS_OF_VALUE * matrix.n_values
-        if fits.any() and len(largest):
-            n_columns, self.n_pairs = int(limits[fits][-1]), float(pairs[fits][-1])
-            places[largest[n_columns:]] = 0
-            largest = largest[:n_columns]
-        self.heavy, self.places = largest, frozen(places)
+        self.heavy = largest[np.argsort(-own[largest], kind="stable")]
+        sizes = sorted({min(size, len(largest)) for size in BLOCK_COLUMNS} - {0})
+        pairs, matrix = np.zeros(len(sizes)), problem.rows.matrix
+        places = frozen(self._places(self.heavy))
+        csr_rows.csr_pairs(matrix.indptr, matrix.indices, places, np.array(sizes, np.int64), pairs)
+        self.costs = {size: OF_PAIR * n + OF_FACTOR / 3.0 * size**3 for size, n in zip(sizes, pairs, strict=True)}
 
-    def _form_block(self, now: SparseEvaluation) -> None:
-        """The block at a point, factored: one walk."""
+    def _places(self, columns: Array) -> Array:
+        """Of each column of the table its place in a block of some, from 1 on; 0 where it is not in it."""
+        places = np.zeros(self.problem.n_columns, np.int32)
+        places[columns] = np.arange(1, len(columns) + 1)
+        return places
+
+    def _form_block(self, now: SparseEvaluation, size: int) -> None:
+        """The block of so many columns at a point, factored: one walk."""
         from scipy.linalg import LinAlgError, cho_factor
 
-        problem, n_places = self.problem, len(self.heavy)  # type: ignore[arg-type]
-        sums = problem.summarised(SparseBlockSummary.empty(HeavyColumns(self.places, n_places, now.curvatures)))
-        matrix = sums.matrix
-        inside = np.arange(1, n_places + 1)
+        problem = self.problem
+        self.block = self.heavy[:size]  # type: ignore[index]
+        places = frozen(self._places(self.block))
+        matrix = problem.summarised(SparseBlockSummary.empty(HeavyColumns(places, size, now.curvatures))).matrix
+        inside = np.arange(1, size + 1)
         matrix[inside, inside] += problem.l2
         if not problem.fit_intercept:
             matrix[0, :] = matrix[:, 0] = 0.0
@@ -224,7 +232,7 @@ class Preconditioner:
             self.factor = cho_factor(matrix, overwrite_a=True, check_finite=False)
         except LinAlgError:
             # Far from definite by its rounding, at a penalty next to nothing: the diagonal alone does.
-            self.factor, self.n_pairs = None, math.inf
+            self.factor, self.costs = None, {}
         self.n_products = 0
 
     def solve(self, vector: Array) -> Array:
@@ -232,8 +240,8 @@ class Preconditioner:
         from scipy.linalg import cho_solve
 
         out = vector / self.diagonal
-        if self.factor is not None and self.heavy is not None:
-            own = np.concatenate([[0], self.heavy + 1])
+        if self.factor is not None:
+            own = np.concatenate([[0], self.block + 1])
             out[own] = cho_solve(self.factor, vector[own], check_finite=False)
         return out
 
