@@ -1,4 +1,4 @@
-"""Tables of many columns that programs here fit, as sparse matrices: drawn ones, and those of a folder of real tables."""
+"""Tables of many columns, as sparse matrices: drawn ones, and those of a folder of real tables."""
 
 from __future__ import annotations
 

@@ -22,7 +22,8 @@ import numpy as np
 
 from logloss.data.rows import Array
 from logloss.data.sparse_rows import SparseRows, frozen
-from logloss.onepass.kernels import csr_rows
+from logloss.onepass.kernels import csr_rows, exact
+from logloss.onepass.kernels.losses import losses_along
 from logloss.onepass.kernels.newton_rules import ROUNDING, rounding_of_objective
 from logloss.onepass.run import map_and_merge
 from logloss.onepass.summaries.sparse_sums import (
@@ -48,8 +49,9 @@ BLOCK_COLUMNS = (32, 64, 128, 256, 512, 1024, 2048)
 OF_VALUE, OF_PAIR, OF_FACTOR = 4.0, 1.0, 0.04
 # A block that is there is formed anew once products since then have cost so many times as much.
 TIMES_TO_RENEW = 2.0
-# Halvings of a step, and the share of the gain that the gradient promises which it must make (Armijo).
-MOST_HALVINGS, LEAST_GAIN = 30, 1e-4
+# Where all of a step does not make such a share of the gain that the gradient promises (Armijo), these lengths of it
+# are tried, and then such multiples of the best one.
+LEAST_GAIN, LENGTHS, NEARBY = 1e-4, 2.0 ** -np.arange(1.0, 41.0), 2.0 ** np.linspace(-0.75, 0.75, 7)
 
 
 @dataclass(frozen=True, eq=False)
@@ -274,18 +276,35 @@ def truncated_newton(problem: SparseProblem, now: SparseEvaluation, inverse: Pre
 
 
 def shortened(problem: SparseProblem, now: SparseEvaluation, step: Array, most: int) -> list[SparseEvaluation]:
-    """Points along a step, halved until the objective falls enough: at most so many; the last one is the best found."""
+    """Points along a step, at most so many: its end; if the objective falls too little there, a nearer one."""
     slope = float(now.gradient @ step)
     forgiven = rounding_of_objective(now.objective, float(np.abs(now.at[1:]) @ np.abs(now.gradient[1:])))
-    tried: list[SparseEvaluation] = []
-    length = 1.0
-    for _ in range(min(most, MOST_HALVINGS)):
-        then = problem.evaluated(now.at + length * step)
-        tried.append(then)
-        if then.objective <= now.objective + LEAST_GAIN * length * slope + forgiven:
-            return tried
-        length /= 2.0
-    return tried
+    end = problem.evaluated(now.at + step)
+    if most < 2 or end.objective <= now.objective + LEAST_GAIN * slope + forgiven:
+        return [end]
+    return [end, problem.evaluated(now.at + best_length(problem, now, step) * step)]
+
+
+def best_length(problem: SparseProblem, now: SparseEvaluation, step: Array) -> float:
+    """The one of LENGTHS at which the objective is least: one walk, for the log-odds where the step begins and its own.
+
+    Cost beside it: 4 ns a row and length.
+    """
+    rows = problem.rows
+    at, along = (rows.matrix.logits(float(each[0]), each[1:]) for each in (now.at, step))
+    if len(rows.offset):
+        at += rows.offset
+    at, along = frozen(at), frozen(along[None])
+    of_both, of_step = float(now.at[1:] @ step[1:]), float(step[1:] @ step[1:])
+
+    def best_of(lengths: Array) -> float:
+        limbs = exact.new_limbs(len(lengths))
+        is_left = losses_along(rows.labels, rows.mass, at, along, lengths, now.objective, limbs)
+        losses = [exact.rounded(exact.as_integer(own), 1) for own in limbs]
+        penalties = problem.l2 * lengths * (of_both + 0.5 * lengths * of_step)
+        return float(lengths[np.argmin(np.where(is_left, losses + penalties, math.inf))])
+
+    return best_of(NEARBY * best_of(LENGTHS))
 
 
 def find_sparse_optimum(problem: SparseProblem, start: Array, max_passes: int) -> SparseOptimum:
@@ -304,6 +323,7 @@ def find_sparse_optimum(problem: SparseProblem, start: Array, max_passes: int) -
         then = tried[-1]
         # At the end of float64 the objective no longer falls, though the gradient may.
         if not (then.objective < now.objective or then.bound < now.bound):
-            return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=False)
+            is_last = len(tried) == 1 and len(passes) >= max_passes
+            return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=is_last)
         now = then
     return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=False)
