@@ -193,7 +193,7 @@ def _evaluated(problem: Problem, history: PassHistory, at: Array) -> tuple[Reach
     weights, values = problem.absolute[free], at[free]
     held = sums.hessian.taken(free, problem.penalty[free] + HELD * history.largest_diagonal)
     next_values = least_of(Quadratic(held, gradient, weights, values))
-    decrement = _expected_gain(held, gradient, weights, values, next_values)
+    decrement = expected_gain(held, gradient, weights, values, next_values)
     bound = min(dual_bound(problem, sums, objective), newton_bound(problem, Rank(), sums, objective, None))
     reached = Reached(sums, objective, gradient, hessian, next_values, decrement, bound)
     if len(free) <= FEW_COEFFICIENTS and decrement <= problem.tolerance * problem.sum_weight:
@@ -214,18 +214,21 @@ def _proved(problem: Problem, history: PassHistory, reached: Reached) -> tuple[R
     return replace(reached, bound=min(reached.bound, bound)), history
 
 
-def _expected_gain(hessian: Hessian, gradient: Array, weights: Array, values: Array, after: Array) -> float:
-    """What a step gains of the quadratic approximation, without differences of nearly equal numbers.
+def expected_gain(hessian: Hessian, gradient: Array, weights: Array, values: Array, after: Array) -> float:
+    """What a step gains of the quadratic approximation, without differences of nearly equal numbers."""
+    return gain_of_step(hessian.times(after - values), gradient, weights, values, after)
+
+
+def gain_of_step(of_step: Array, gradient: Array, weights: Array, values: Array, after: Array) -> float:
+    """The same, given the Hessian times the step.
 
     With u the subgradient of the absolute values where it ends, that is half its square in the metric of the
     Hessian, and what the absolute values are above u times the coefficients where it begins.
     """
-    step = after - values
-    of_step = hessian.times(step)
     pull = np.clip(-(gradient + of_step), -weights, weights)
     has_turned = np.sign(after) != np.sign(values)
     above = np.where(has_turned, weights * np.abs(values) - pull * values, 0.0)
-    return max(0.5 * float(step @ of_step), 0.0) + float(np.maximum(above, 0.0).sum())
+    return max(0.5 * float((after - values) @ of_step), 0.0) + float(np.maximum(above, 0.0).sum())
 
 
 def newton_bound(
