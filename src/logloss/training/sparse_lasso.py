@@ -21,12 +21,14 @@ from logloss.training.sparse_lasso_dual import duality_gap
 from logloss.training.sparse_lasso_problem import LassoPoint, LassoProblem
 from logloss.training.sparse_lasso_step import Descended, descend
 
-# A working set takes in as many columns as it has, and at least so many.
-FEWEST_ADDED = 500
+# A working set takes in so many times the columns that it has at most, or a number of them, or a share of all.
+TIMES_ADDED, FEWEST_ADDED, SHARE_ADDED = 2, 500, 0.01
 # Steps on a working set end at such a share of what columns outside it can gain, each by itself.
 SHARE_OF_GAIN = 0.03
 # The last ones end at such a share of the tolerance; and where that is not enough, at so much less.
 SHARE_OF_TOLERANCE, LESS = 0.1, 1e-3
+# As long as columns outside it can gain a larger share of the objective, no bound is computed.
+GREATEST_GAIN = 1e-5
 # Columns that are proved to be 0 are left out once they are such a share of all.
 SHARE_LEFT_OUT = 0.3
 
@@ -69,10 +71,10 @@ def least_multiple_of_zeros(problem: LassoProblem, gradient: Array) -> float:
 class _Fit:
     """A fit while it goes on. problem: of the columns that are left; at, places: in their numbering."""
 
-    def __init__(self, problem: LassoProblem, start: Array, working: Array | None) -> None:
+    def __init__(self, problem: LassoProblem, start: Array, max_passes: int, working: Array | None) -> None:
         self.whole = self.problem = problem
         self.left: Array | None = None
-        self.at = start
+        self.at, self.max_passes = start, max_passes
         chosen = problem.is_free | (start[1:] != 0)
         if working is not None:
             chosen[working] = True
@@ -89,34 +91,41 @@ class _Fit:
         out[0], out[1 + self.left] = self.at[0], self.at[1:]
         return out
 
-    def descended(self, goal: float) -> Descended:
+    def descended(self, goal: float, *, is_last: bool) -> Descended:
         """Steps on the working set."""
         own = self.problem.taken(self.places)
-        made = descend(own, np.concatenate([self.at[:1], self.at[1:][self.places]]), goal)
+        made = descend(own, np.concatenate([self.at[:1], self.at[1:][self.places]]), goal, is_last=is_last)
         self.n_inner += made.n_walks
         self.at = self._spread(made.point.at)
         return made
 
-    def walked(self, own: Descended) -> tuple[LassoPoint, float, Array]:
-        """(A pass over all columns that are left, the bound there, which are proved to be 0)."""
+    def walked(self) -> tuple[LassoPoint, Array]:
+        """(A pass over all columns that are left, what each outside the working set can gain by itself, in nats)."""
         now = self.problem.evaluated(self.at)
-        gap = duality_gap(self.problem, now, self._spread(own.step))
-        self.passes.append(self.whole.told(now, gap.bound))
         self.gradient[0] = now.gradient[0]
         self.gradient[slice(1, None) if self.left is None else 1 + self.left] = now.gradient[1:]
-        return now, gap.bound, gap.zeros(self.problem)
-
-    def grow(self, now: LassoPoint, violation: Array) -> float:
-        """Take into the working set what gains most; what all others can gain, each by itself, in nats."""
+        violation = np.maximum(np.abs(now.gradient[1:]) - self.problem.l1, 0.0)
+        violation[self.places] = 0.0
         curvature = np.maximum(now.sums.of_columns[:, 1] + self.problem.l2, np.finfo(float).tiny)
-        gains = 0.5 * violation * (violation / curvature)
+        return now, 0.5 * violation * (violation / curvature)
+
+    def bounded(self, now: LassoPoint, own: Descended, gain: float) -> tuple[float, Array]:
+        """(The bound at a pass, which columns it proves to be 0); none where the gap is hardly less than the loss."""
+        if gain > GREATEST_GAIN * now.objective and len(self.passes) + 1 < self.max_passes:
+            self.passes.append(self.whole.told(now, now.objective))
+            return now.objective, np.zeros(self.problem.n_columns, bool)
+        gap = duality_gap(self.problem, now, self._spread(own.step))
+        self.passes.append(self.whole.told(now, gap.bound))
+        return gap.bound, gap.zeros(self.problem)
+
+    def grow(self, gains: Array) -> None:
+        """Take into the working set what gains most."""
         n_wrong = int(np.count_nonzero(gains))
         if not n_wrong:
-            return 0.0
-        n_more = min(max(FEWEST_ADDED, len(self.places)), n_wrong)
+            return
+        n_more = min(max(FEWEST_ADDED, TIMES_ADDED * len(self.places), int(SHARE_ADDED * len(gains))), n_wrong)
         worst = np.argsort(-gains, kind="stable")[:n_more] if n_more < n_wrong else np.flatnonzero(gains)
         self.places = np.union1d(self.places, worst)
-        return float(gains.sum())
 
     def leave_out(self, zeros: Array) -> None:
         """Leave out columns that are proved to be 0, and are, if they are many enough."""
@@ -145,27 +154,26 @@ def find_lasso_optimum(
 
     working: columns of the first working set, beside those not 0 at the start, and those that are not penalised.
     """
-    fit = _Fit(problem, start, working)
+    fit = _Fit(problem, start, max_passes, working)
     least_of_zeros, goal, best = None, SHARE_OF_TOLERANCE * problem.most, math.inf
     while True:
-        own = fit.descended(goal)
-        now, bound, zeros = fit.walked(own)
+        own = fit.descended(goal, is_last=goal <= SHARE_OF_TOLERANCE * problem.most)
+        now, gains = fit.walked()
+        gain = float(gains.sum())
+        bound, zeros = fit.bounded(now, own, gain)
         if len(fit.passes) == 1 and not fit.at[1:][~problem.is_free].any():
             least_of_zeros = least_multiple_of_zeros(problem, now.gradient)
-        violation = np.maximum(np.abs(now.gradient[1:]) - fit.problem.l1, 0.0)
-        violation[fit.places] = 0.0
-        has_grown = bool(violation.any())
         is_done = bound <= problem.most
-        is_spent = not has_grown and not bound < 0.5 * best
+        is_spent = gain == 0 and not bound < 0.5 * best
         has_reached_limit = not (is_done or is_spent) and len(fit.passes) >= max_passes
         if is_done or is_spent or has_reached_limit:
             break
-        gain = fit.grow(now, violation)
+        fit.grow(gains)
         fit.leave_out(zeros)
-        if has_grown:
+        if gain > 0:
             goal = max(SHARE_OF_TOLERANCE * problem.most, SHARE_OF_GAIN * gain)
         else:
-            best, goal = bound, goal * LESS
+            best, goal = bound, min(goal * LESS, SHARE_OF_TOLERANCE * problem.most)
         tick()
     return LassoOptimum(
         fit.full(),

@@ -144,7 +144,7 @@ class _DualRows:
 
     problem: LassoProblem
     theta: Array
-    sizes: Array
+    inexact: Array
     curvatures: Array
     distance: float
     largest: float
@@ -153,7 +153,7 @@ class _DualRows:
     def of(cls, problem: LassoProblem, now: LassoPoint, step: Array, used: Array) -> _DualRows | None:
         """Where a step leads; None where it is too long."""
         rows, n = problem.rows, problem.rows.matrix.n_rows
-        theta, sizes, curvatures, sums = np.empty(n), np.empty(n), np.empty(n), np.zeros(csc_columns.N_DUAL)
+        theta, inexact, curvatures, sums = np.empty(n), np.empty(n), np.empty(n), np.zeros(csc_columns.N_DUAL)
         csc_columns.dual_rows(
             *rows.matrix.arrays,
             rows.labels,
@@ -164,21 +164,22 @@ class _DualRows:
             float(step[0]),
             frozen(step[1:][used]),
             theta,
-            sizes,
+            inexact,
             curvatures,
             sums,
         )
         distance, largest = sums.tolist()
         if not (largest <= LARGEST_MOVE and distance < math.inf):
             return None
-        return cls(problem, theta, sizes, curvatures, distance * SLACK, largest)
+        return cls(problem, theta, inexact, curvatures, distance * SLACK, largest)
 
     def products(self, problem: LassoProblem) -> tuple[Array, Array]:
         """(Σ θ x of the columns of a problem, by how much rounding can make that wrong)."""
         starts, rows, values = csc_columns.csc_of(*problem.rows.matrix.arrays, problem.n_columns)
-        sums, sizes = np.empty(problem.n_columns), np.empty(problem.n_columns)
-        csc_columns.accurate_sums(starts, rows, values, self.theta, self.sizes, sums, sizes)
-        return sums, ROUNDING * (2.0 * np.abs(sums) + 8.0 * sizes)
+        sums, sizes, shares = np.empty((3, problem.n_columns))
+        csc_columns.accurate_sums(starts, rows, values, self.theta, self.inexact, sums, sizes, shares)
+        units = ROUNDING * (2.0 + np.diff(starts))
+        return sums, ROUNDING * (2.0 * np.abs(sums) + 4.0 * shares) + 2.0 * units**2 * sizes
 
     def correction(self, wrong: Array, is_free: Array) -> float | None:
         """How far, in the metric of Fisher, a dual point is for which residuals add up to 0 in what is not penalised.
@@ -202,7 +203,7 @@ class _DualRows:
             ends = [np.abs(values[a:b]).max(initial=0.0) for a, b in zip(starts[:-1], starts[1:], strict=True)]
             largest[1:] = ends
         amount = np.concatenate([[math.fsum(self.theta)], wrong[places]])
-        amount[0] = abs(amount[0]) + ROUNDING * (2.0 * abs(amount[0]) + 8.0 * float(self.sizes.sum()))
+        amount[0] = abs(amount[0]) + ROUNDING * (2.0 * abs(amount[0]) + 4.0 * float(self.inexact.sum()))
         inside = np.flatnonzero((np.arange(n + 1) > 0) | has_intercept)
         # A column without values holds nothing.
         inside = inside[(np.diag(matrix)[inside] > 0) | (amount[inside] > 0)]
