@@ -130,7 +130,7 @@ def _sampled(problem: Problem, sample: Block | None, at: Array) -> Problem | Non
         return None
     sums = part.curvature(at)
     usual = sums.hessian.diagonal / max(float(sums.curvature[0]), TINY) * part.design.scale**2
-    return replace(part, precisions=N_PRIOR * usual + part.l2)
+    return replace(part, precisions=N_PRIOR * usual + part.penalty * part.design.scale**2)
 
 
 def _of_blocks(problem: Problem, blocks: tuple[Block, ...]) -> Problem | None:
@@ -147,12 +147,15 @@ def _of_blocks(problem: Problem, blocks: tuple[Block, ...]) -> Problem | None:
 
 
 def least_l1_of_zeros(problem: Problem, sums: CurvatureSummary) -> float:
-    """The least l1 at which every coefficient is 0: the largest derivative by one where all are.
+    """The least l1 at which every coefficient is 0: the largest derivative by one where all are, over its factor.
 
     sums: of a pass where all are 0 and the intercept is where the loss is least.
     """
     places = problem.free[int(problem.fit_intercept) :]
-    return float((np.abs(sums.gradient) * problem.design.scale)[places].max(initial=0.0))
+    factors = np.ones(problem.design.width) if problem.factors is None else problem.factors
+    places = places[factors[places] > 0]
+    slopes = (np.abs(sums.gradient) * problem.design.scale)[places]
+    return float((slopes / factors[places]).max(initial=0.0))
 
 
 def _stepped(
@@ -301,6 +304,9 @@ def dual_bound(problem: Problem, sums: CurvatureSummary, objective: float) -> fl
         shift, certain = -gradient[0] / curvature[0], error[0] / curvature[0]
         of_shift = most * most * curvature[0]
     weights, values = problem.absolute[free][first:], values[first:]
+    if not (weights > 0).all():
+        # Where a column is not penalised no scale makes its derivative 0.
+        return objective * (1 + 2 * unit)
     residual = (gradient + shift * curvature)[first:] + problem.penalty[free][first:] * values
     error = (error + certain * np.abs(curvature))[first:]
     above = np.maximum(weights * np.abs(values) + residual * values, 0.0) + error * np.abs(values)

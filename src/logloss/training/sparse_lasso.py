@@ -28,7 +28,7 @@ SHARE_OF_GAIN = 0.03
 # The last ones end at such a share of the tolerance; and where that is not enough, at so much less.
 SHARE_OF_TOLERANCE, LESS = 0.1, 1e-3
 # As long as columns outside it can gain a larger share of the objective, no bound is computed.
-GREATEST_GAIN = 1e-5
+GREATEST_GAIN = 1e-8
 # Columns that are proved to be 0 are left out once they are such a share of all.
 SHARE_LEFT_OUT = 0.3
 
@@ -111,7 +111,7 @@ class _Fit:
 
     def bounded(self, now: LassoPoint, own: Descended, gain: float) -> tuple[float, Array]:
         """(The bound at a pass, which columns it proves to be 0); none where the gap is hardly less than the loss."""
-        if gain > GREATEST_GAIN * now.objective and len(self.passes) + 1 < self.max_passes:
+        if gain > max(GREATEST_GAIN * now.objective, self.whole.most) and len(self.passes) + 1 < self.max_passes:
             self.passes.append(self.whole.told(now, now.objective))
             return now.objective, np.zeros(self.problem.n_columns, bool)
         gap = duality_gap(self.problem, now, self._spread(own.step))
