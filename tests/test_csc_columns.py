@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import numpy as np
 import pytest
 import reference
@@ -28,10 +30,7 @@ def by_columns(matrix=ROWS):
 
 
 def columns_of(starts, rows, values):
-    return [
-        list(zip(rows[a:b].tolist(), values[a:b].tolist(), strict=True))
-        for a, b in zip(starts[:-1], starts[1:], strict=True)
-    ]
+    return [list(zip(rows[a:b].tolist(), values[a:b].tolist(), strict=True)) for a, b in pairwise(starts)]
 
 
 @pytest.mark.parametrize("mass", [NONE, MASS], ids=["no mass", "mass"])

@@ -13,6 +13,7 @@ import scipy.optimize
 import scipy.sparse
 import scipy.special
 import sklearn.linear_model
+from test_cli import run  # noqa: F401
 
 import logloss
 from logloss.data import sparse_rows
@@ -21,7 +22,6 @@ from logloss.training import sparse_lasso, sparse_lasso_step
 from logloss.training.sparse_lasso import find_lasso_optimum, path_of
 from logloss.training.sparse_lasso_dual import duality_gap
 from logloss.training.sparse_lasso_problem import LassoProblem
-from test_cli import run  # noqa: F401
 
 SEED = 20261130
 NONE = np.zeros(0)

@@ -10,11 +10,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from logloss.data.rows import Array
+from logloss.onepass.kernels.newton_rules import ROUNDING
 from logloss.training.certificate import Pass
 from logloss.training.interruptible import tick
 from logloss.training.sparse_lasso_dual import duality_gap
@@ -164,7 +165,7 @@ def find_lasso_optimum(
         if len(fit.passes) == 1 and not fit.at[1:][~problem.is_free].any():
             least_of_zeros = least_multiple_of_zeros(problem, now.gradient)
         is_done = bound <= problem.most
-        is_spent = gain == 0 and not bound < 0.5 * best
+        is_spent = gain == 0 and not bound < 0.5 * best and goal <= ROUNDING * now.objective
         has_reached_limit = not (is_done or is_spent) and len(fit.passes) >= max_passes
         if is_done or is_spent or has_reached_limit:
             break

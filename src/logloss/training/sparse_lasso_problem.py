@@ -74,13 +74,13 @@ class LassoProblem:
         return own
 
     def taken(self, columns: Array) -> LassoProblem:
-        """The same of some columns, which ascend; the coefficients of all others are 0: one walk and a copy of these."""
+        """The same of some columns, which ascend, all other coefficients being 0: one walk and a copy of these."""
         places = np.zeros(self.n_columns, np.int32)
         places[columns] = np.arange(1, len(columns) + 1)
         rows = self.rows
-        arrays = csc_columns.csr_take(*rows.matrix.arrays, rows.mass, frozen(places))
+        indptr, indices, data = csc_columns.csr_take(*rows.matrix.arrays, rows.mass, frozen(places))
         tick()
-        matrix = CsrMatrix(*map(frozen, arrays), len(columns))
+        matrix = CsrMatrix(frozen(indptr), frozen(indices), frozen(data), len(columns))
         own = LassoProblem(
             SparseRows(matrix, rows.labels, rows.mass, rows.offset),
             self.l1[columns],

@@ -174,8 +174,8 @@ def descend_columns(
 def dual_rows(indptr, indices, data, y, mass, offset, b, w, move_b, move, theta, inexact, curvatures, sums):
     """A dual point: θ = residual + curvature·(move_b + xᵀmove) of each row, so that y + θ / mass lies in [0, 1].
 
-    inexact: in units of what θ is rounded, the mass of shares, 0 of classes. sums: `N_DUAL` of them, rounding included. Cost: 20 ns a row and 2 ns
-    a value.
+    inexact: in units of what θ is rounded, the mass of shares, 0 of classes. sums: `N_DUAL` of them, rounding included.
+    Cost: 20 ns a row and 2 ns a value.
     """
     unit = 2.0**-53
     for i in range(y.shape[0]):
