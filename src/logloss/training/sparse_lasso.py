@@ -27,7 +27,7 @@ TIMES_ADDED, FEWEST_ADDED, SHARE_ADDED = 2, 500, 0.01
 # Steps on a working set end at such a share of what columns outside it can gain, each by itself.
 SHARE_OF_GAIN = 0.03
 # The last ones end at such a share of the tolerance; and where that is not enough, at so much less.
-SHARE_OF_TOLERANCE, LESS = 0.1, 1e-3
+SHARE_OF_TOLERANCE, LESS, ROUNDING_OF_GAIN = 0.1, 1e-3, 1e-12
 # As long as columns outside it can gain a larger share of the objective, no bound is computed.
 GREATEST_GAIN = 1e-8
 # Columns that are proved to be 0 are left out once they are such a share of all.
@@ -172,9 +172,9 @@ def find_lasso_optimum(
         fit.grow(gains)
         fit.leave_out(zeros)
         if gain > 0:
-            goal = max(SHARE_OF_TOLERANCE * problem.most, SHARE_OF_GAIN * gain)
+            goal = max(least_goal(problem, now.objective), SHARE_OF_GAIN * gain)
         else:
-            best, goal = bound, min(goal * LESS, SHARE_OF_TOLERANCE * problem.most)
+            best, goal = bound, LESS * min(goal, SHARE_OF_TOLERANCE * problem.most)
         tick()
     return LassoOptimum(
         fit.full(),
@@ -187,6 +187,12 @@ def find_lasso_optimum(
         least_of_zeros,
         has_reached_limit,
     )
+
+
+def least_goal(problem: LassoProblem, objective: float) -> float:
+    """What steps on a working set may leave, in nats: the bound is of first order in what other columns violate."""
+    share = max(LESS, problem.most / objective / LESS)
+    return min(1.0, max(share, ROUNDING_OF_GAIN * objective / problem.most)) * SHARE_OF_TOLERANCE * problem.most
 
 
 def path_of(
