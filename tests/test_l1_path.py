@@ -469,3 +469,24 @@ def test_the_command_line_chooses_by_a_path(run, tmp_path):  # noqa: F811
     code, out, err = run("fit", rows, "-y", "y", "--l1-ratio", "0.5")
     assert code == 3
     assert "--l1-ratio is used with --l1-path or --penalty auto: pass one of them, too" in err
+
+
+def test_columns_without_a_penalty_are_in_every_model_of_a_path():
+    X, y = simulated()
+    X = X / X.std(axis=0)
+    factors = {"x2": 0.0, "x4": 3.0}
+    model = logloss.fit(X, y, l1_path=6, penalty_factors=factors, cv=3, leave_one_out=False)
+    path = model.path
+    assert path.points[0].n_nonzero == 1
+    assert all(values[2] != 0 for values in path.coefficients)
+    # The first value is the least at which all others are 0, with that column fitted.
+    below = logloss.fit(X, y, l1=path.points[0].l1 * 0.989, penalty_factors=factors, leave_one_out=False)
+    assert n_nonzero(below) == 2
+    for point, values in zip(path.points, path.coefficients, strict=True):
+        alone = logloss.fit(X, y, l1=point.l1, penalty_factors=factors, leave_one_out=False)
+        np.testing.assert_allclose(values, list(alone.coefficients.values()), atol=1e-7)
+    # At its end the column that is held back three times as much has 1e-4 of what holds all at 0, and the weakest less.
+    even = logloss.fit(X, y, l1_path=6, penalty_factors={"x2": 0.0}, cv=3, leave_one_out=False).path
+    assert path.points[-1].l1 == pytest.approx(even.points[-1].l1 / 3, rel=0.02)
+    with pytest.raises(logloss.DataError, match="`penalty_factors` multiply the penalty of each column"):
+        logloss.fit(X, y, l2_path=True, penalty_factors=factors)

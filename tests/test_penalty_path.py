@@ -405,7 +405,9 @@ def test_the_picture_shows_the_losses_and_the_choice():
     [line] = [line for line in ax.lines if line.get_label() == "log loss of held-out rows"]
     np.testing.assert_allclose(line.get_ydata(), model.path.table["log_loss"][:-1])
     without = logloss.drawing(logloss.fit(X, y, l2=1.0), "path")
-    assert without.reason == 'the penalty was not chosen from the data; pass l2_path=True, l1_path=True or penalty="auto"'
+    assert (
+        without.reason == 'the penalty was not chosen from the data; pass l2_path=True, l1_path=True or penalty="auto"'
+    )
 
 
 def test_the_page_has_the_path():

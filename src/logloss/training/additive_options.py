@@ -137,6 +137,7 @@ def check_options(options: FitOptions, start: object) -> None:
         "l2_path": (options.l2_path is not None, chosen),
         "l1_path": (options.l1_path is not None, chosen),
         "l1": (options.l1 > 0, chosen),
+        "penalty_factors": (options.penalty_factors is not None, chosen),
         "covariance": (
             options.covariance not in (None, INFORMATION),
             f'{posterior}; covariance="{INFORMATION}" takes weights as numbers of rows',

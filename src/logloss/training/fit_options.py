@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from numbers import Integral, Real
 from typing import cast
 
@@ -20,6 +20,7 @@ from logloss.text import count, value_text
 from logloss.training.cluster_errors import CR1
 from logloss.training.firth import FIRTH, PENALTIES
 from logloss.training.path_grid import PathGrid
+from logloss.training.penalty_factors import Factors, factors_of
 from logloss.training.penalty_path import BEST, SELECTIONS
 from logloss.training.problem import TOLERANCE
 from logloss.training.profile import MOST_PROFILED, PROFILE, WALD
@@ -48,6 +49,7 @@ class FitOptions:
     selection: str = BEST
     penalty: str | None = None
     interval: str | None = None
+    penalty_factors: Factors | None = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.l2, Real) and 0 <= self.l2 < math.inf):
@@ -80,9 +82,16 @@ class FitOptions:
         object.__setattr__(self, "l2", float(self.l2))
         object.__setattr__(self, "l1", float(self.l1))
         self._check_l1()
+        object.__setattr__(self, "penalty_factors", factors_of(self.penalty_factors))
         for name in ("l2", "l1"):
             object.__setattr__(self, f"{name}_path", values_of(getattr(self, f"{name}_path"), name))
         object.__setattr__(self, "l1_ratio", ratios_of(self.l1_ratio))
+        has_l1_path = self.l1_path is not None or (self.penalty == AUTO and any(self.l1_ratio or ()))
+        if self.penalty_factors is not None and not (self.l1 or self.l2 or has_l1_path):
+            raise DataError(
+                "`penalty_factors` multiply the penalty of each column, and there is none: pass `l1`, `l2` or "
+                "`l1_path`, or leave them out."
+            )
         if self.covariance is not None and (self.l2 or self.chooses_penalty):
             without = f'penalty="{AUTO}"' if self.penalty == AUTO else "`l2` and `l2_path`"
             without, kind = ("`l1_path`", "L1") if self.l1_path is not None else (without, "L2")
@@ -102,6 +111,10 @@ class FitOptions:
     def chooses_penalty(self) -> bool:
         """Whether the strength of the penalty is chosen from the data."""
         return self.l2_path is not None or self.l1_path is not None or self.penalty == AUTO
+
+    def at(self, l1: float, l2: float) -> FitOptions:
+        """The same with the strengths that a path has chosen."""
+        return replace(self, l1=l1, l2=l2, l1_path=None, l2_path=None, l1_ratio=None, penalty=None)
 
     @property
     def grid(self) -> PathGrid | None:

@@ -16,9 +16,11 @@ import numpy as np
 
 from logloss.answers.estimate import logit
 from logloss.data.rows import Array
+from logloss.training.evaluation import PassHistory
 from logloss.training.lasso import least_l1_of_zeros
 from logloss.training.penalty_path import DIGITS, MOST_DECADES, default_grid
 from logloss.training.problem import Problem
+from logloss.training.solver import solve
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries import CurvatureSummary
@@ -26,8 +28,8 @@ if TYPE_CHECKING:
 # Values of l1, unless a number is given, and where they end: as shares of the least l1 at which all coefficients are 0,
 # where there are more rows than coefficients, and where there are not; but for columns of unequal scales.
 N_VALUES, LEAST_SHARE, LEAST_SHARE_OF_WIDE = 100, 1e-4, 1e-2
-# Passes for the intercept of the null model beside an offset, and the share of the weight below which a gradient is 0.
-MOST_PASSES, NO_GRADIENT = 60, 1e-12
+# Passes for the intercept of the null model beside an offset, and for columns without a penalty.
+MOST_PASSES = 60
 
 
 class Strength(NamedTuple):
@@ -83,8 +85,9 @@ def run_of(values: tuple[float, ...], l1_ratio: float) -> Run:
 def grid_of_l1(problem: Problem, sums: CurvatureSummary, n_values: int) -> tuple[float, ...]:
     """Values of l1, evenly spaced in logarithms, from the least one at which every coefficient is 0, rounded up.
 
-    sums: of the best model without slopes. Of columns with standard deviation 1 they end at a share of it; otherwise
-    where a penalty of that share, per standard deviation, is the weakest that any of them has: it is l1 over that.
+    sums: of the best model without penalised slopes. Of columns with standard deviation 1 they end at a share of it;
+    otherwise where a penalty of that share, per standard deviation, is the strongest that any of them has, which is l1
+    over that.
     """
     most = least_l1_of_zeros(problem, sums)
     if not most > 0:
@@ -92,6 +95,10 @@ def grid_of_l1(problem: Problem, sums: CurvatureSummary, n_values: int) -> tuple
         return (1.0,)
     design = problem.design
     sds = np.array([design.sds.get(name, 1.0) for name in design.names])
+    if problem.factors is not None:
+        # A factor is to the penalty of a column what its inverse is to the scale; 0: it has none.
+        factors = problem.factors[design.places]
+        sds = np.where(factors > 0, sds / np.where(factors > 0, factors, 1.0), 0.0)
     gradient = np.abs(sums.gradient * design.scale)[design.places]
     share = LEAST_SHARE_OF_WIDE if problem.n_rows <= len(problem.free) else LEAST_SHARE
     varies = sds > 0
@@ -118,25 +125,19 @@ def null_model(problem: Problem, rate: float) -> Array:
 
 
 def null_sums(problem: Problem) -> tuple[CurvatureSummary, int]:
-    """(Loss and gradient of the best model without slopes; passes over the rows).
+    """(Loss and gradient of the best model without penalised slopes; passes over the rows).
 
-    Beside an offset the intercept is where its derivative is 0: by Newton's method, and halves where that fails.
+    Beside an offset its intercept is fitted, and so are columns without a penalty.
     """
-    problem = replace(problem, on_pass=None)
-    at = null_model(problem, problem.base_rate)
-    sums, n_passes = problem.curvature(at, wants_hessian=False), 1
-    if problem.roles.offset is None or not problem.fit_intercept:
-        return sums, n_passes
-    low, high = -math.inf, math.inf
-    while n_passes < MOST_PASSES and abs(sums.gradient[0]) > NO_GRADIENT * problem.sum_weight:
-        slope, curvature, own = float(sums.gradient[0]), float(sums.curvature[0]), float(at[0])
-        low, high = (own, high) if slope < 0 else (low, own)
-        after = own - slope / curvature if curvature > 0 else own - math.copysign(1.0, slope)
-        if not low < after < high:
-            is_between = math.isfinite(low) and math.isfinite(high)
-            after = 0.5 * (low + high) if is_between else own - math.copysign(1.0, slope)
-        if after == own:
-            break
-        at[0] = after
-        sums, n_passes = problem.curvature(at.copy(), wants_hessian=False), n_passes + 1
-    return sums, n_passes
+    own = replace(problem, on_pass=None, needs_digits=False)
+    at = null_model(own, own.base_rate)
+    is_kept = np.zeros(own.design.width, dtype=bool) if own.factors is None else own.factors == 0
+    is_kept[0] = own.fit_intercept
+    free = own.free[is_kept[own.free]]
+    has_optimum_known = own.roles.offset is None or not own.fit_intercept
+    if len(free) == int(own.fit_intercept) and has_optimum_known:
+        return own.curvature(at, wants_hessian=False), 1
+    # Other coefficients stay at 0; KeptRows would choose them all.
+    own = replace(own, free=free, l1=0.0, l2=0.0, rows=None)
+    state = solve(own, at, PassHistory.empty(own), MOST_PASSES)
+    return state.evaluation.sums, state.n_passes
