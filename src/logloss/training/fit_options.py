@@ -89,8 +89,8 @@ class FitOptions:
         has_l1_path = self.l1_path is not None or (self.penalty == AUTO and any(self.l1_ratio or ()))
         if self.penalty_factors is not None and not (self.l1 or self.l2 or has_l1_path):
             raise DataError(
-                "`penalty_factors` multiply the penalty of each column, and there is none: pass `l1`, `l2` or "
-                "`l1_path`, or leave them out."
+                "`penalty_factors` multiply the penalty of each column, and there is none: pass `l1` or `l2`, or "
+                "`l1_path` to choose it, or leave them out."
             )
         if self.covariance is not None and (self.l2 or self.chooses_penalty):
             without = f'penalty="{AUTO}"' if self.penalty == AUTO else "`l2` and `l2_path`"
