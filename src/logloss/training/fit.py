@@ -360,7 +360,8 @@ def fit(
         progress=progress,
     )
     data = opened(data, header=header) if engine is None and (y_true is None or isinstance(y_true, str)) else data
-    matrix = matrix_input(data, y_true, feature_names, progress)
+    beside = {"sample_weight": sample_weight, "counts": counts, "offset": offset}
+    matrix = matrix_input(data, y_true, feature_names, progress, **beside)
     if matrix is not None:
         refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
         refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst, "cv": cv}

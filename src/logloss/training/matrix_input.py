@@ -26,7 +26,7 @@ from logloss.data.rows import Array
 from logloss.data.source import as_source, is_paths
 from logloss.data.sparse_rows import is_sparse
 from logloss.errors import DataError, warn
-from logloss.text import count, counted
+from logloss.text import count, counted, value_text
 
 if TYPE_CHECKING:
     from logloss.data.arrow.svmlight import SvmlightSource
@@ -61,8 +61,12 @@ def matrix_input(
     y_true: Any,
     feature_names: Iterable[str] | None = None,
     progress: Callable[[Any], None] | None = None,
+    **beside: Any,
 ) -> MatrixInput | None:
-    """What is fitted where it is a sparse matrix, or in svmlight format; None of dense rows and tables."""
+    """What is fitted where it is a sparse matrix, or in svmlight format; None of dense rows and tables.
+
+    beside: weights and the like, by name.
+    """
     if is_svmlight(data):
         refuse_label(data, y_true)
         if feature_names is not None:
@@ -70,6 +74,12 @@ def matrix_input(
                 f"columns of {data.name} are called by their index there. For other names read it with "
                 "sklearn.datasets.load_svmlight_file, and pass the matrix and `feature_names`."
             )
+        for role, value in beside.items():
+            if isinstance(value, str):
+                raise DataError(
+                    f"{data.name} is in svmlight format, without columns that have names: `{role}` must be an array, "
+                    f"in the order of the rows; got {value_text(value)}."
+                )
         rows = data.matrix(progress=progress)
         columns = MatrixColumns(rows.n_columns, first_index=rows.first_index)
         return MatrixInput(matrix_of_rows(rows, rows.n_columns), labels_of(rows.labels), columns, rows.notes)

@@ -42,7 +42,7 @@ class BesideMatrix:
     """What stands beside a matrix, one value a row, checked.
 
     n_rows: those that take part, as often as they count. n_positive: of these; None where labels are shares or rows
-    have weights.
+    have weights. blocks: the rows that take part, without features.
     """
 
     roles: Roles
@@ -52,6 +52,7 @@ class BesideMatrix:
     coding: Coding
     n_rows: int
     n_positive: int | None
+    blocks: tuple[Block, ...]
 
     @property
     def sum_weight(self) -> float:
@@ -67,9 +68,9 @@ class BesideMatrix:
 
 
 def refuse_beside_sparse(given: Mapping[str, object]) -> None:
-    """Refuse options that need a dense table. given: by name; None and () are as if left out."""
+    """Refuse options that need a dense table. given: by name; None, () and {} are as if left out."""
     for name, value in given.items():
-        if value is None or (isinstance(value, tuple) and not value):
+        if value is None or (isinstance(value, tuple | dict) and not value):
             continue
         raise DataError(
             f"`{name}` is not available for a sparse matrix, which is fitted with l2=, sample_weight=, counts=, "
@@ -137,7 +138,7 @@ def beside_matrix(X: Any, y_true: Any, requested: RowOptions) -> BesideMatrix:
             offset[where] = block.offset
     is_counted = not is_soft and roles.sample_weight is None
     n_positive = int(mass @ labels if has_mass else labels.sum()) if is_counted else None
-    return BesideMatrix(roles, labels, mass, offset, coding, n_taking_part, n_positive)
+    return BesideMatrix(roles, labels, mass, offset, coding, n_taking_part, n_positive, tuple(blocks))
 
 
 def sparse_model(

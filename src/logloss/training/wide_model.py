@@ -249,6 +249,11 @@ class WideModel(ModelPredictions, Answer):
         return len(self.coef)
 
     @property
+    def n_megabytes(self) -> float:
+        """Memory of the matrix: of a value 8 bytes, and 4 of its column, up to two thousand million of them."""
+        return 12e-6 * self.n_values
+
+    @property
     def separation(self) -> Separation | None:
         """None: no coefficient is infinite under a penalty."""
         return None
