@@ -47,6 +47,7 @@ data.source | data.design
 data.pairs
 data.coded
 data.terms
+data.matrix_columns
 data.columns | data.shapes | data.sparse_rows
 data.arrow | data.block
 data.checks

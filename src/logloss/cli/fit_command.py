@@ -6,7 +6,7 @@ import os
 import sys
 import warnings
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
@@ -15,6 +15,10 @@ from logloss.cli.options import everywhere, fail_if_option, keywords, output, ro
 from logloss.cli.outputs import Outputs, given_outputs
 from logloss.cli.streams import check_stdout, say_notes, say_warnings, stdout_named, to_stderr, to_stdout
 from logloss.text import counted
+
+if TYPE_CHECKING:
+    from logloss.data.source import MemorySource
+    from logloss.training.predict import Predictor
 
 # `--l2-path` without a value.
 ALONE = "auto"
@@ -304,6 +308,7 @@ def predict(
     mapped = mapping_of(None if calibration is None else load_as(Calibration, calibration), negatives_kept)
     table = outputs.opened(files, no_header=no_header)
     caught: list[warnings.WarningMessage] = []
+    scored: ScoredSource | MemorySource
     with ExitStack() as stack:
         progress = stack.enter_context(outputs.bar(table))
         if is_svmlight(table):
@@ -311,7 +316,8 @@ def predict(
                 warnings.simplefilter("always")
                 scored = scored_svmlight(table, predictor, progress)
         else:
-            scored = ScoredSource(table, predictor, predictor.answer_to(missing))
+            # A model of a sparse matrix refuses a table as it is read.
+            scored = ScoredSource(table, cast("Predictor", predictor), predictor.answer_to(missing))
         if path == "-":
             stack.enter_context(stdout_named())
         stream = sys.stdout.buffer if path == "-" else stack.enter_context(replacing(path))

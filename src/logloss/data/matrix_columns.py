@@ -21,7 +21,7 @@ import numpy as np
 
 from logloss.data.sparse_rows import is_sparse
 from logloss.errors import DataError
-from logloss.text import count, counted, printable, value_text
+from logloss.text import count, printable, value_text
 
 
 @dataclass(frozen=True)
@@ -91,7 +91,7 @@ def as_sparse(X: Any) -> tuple[Any, tuple[str, ...]]:
     """(A sparse matrix, the names of its columns, none where it has none): of a matrix of SciPy, or a sparse frame."""
     if is_sparse(X):
         return X, ()
-    filled = [(name, kind.fill_value) for name, kind in X.dtypes.items() if not kind.fill_value == 0]
+    filled = [(name, kind.fill_value) for name, kind in X.dtypes.items() if kind.fill_value != 0]
     if filled:
         name, value = filled[0]
         raise DataError(

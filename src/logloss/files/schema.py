@@ -16,7 +16,17 @@ import numpy as np
 from logloss.answers.estimate import Estimate
 from logloss.answers.figures import is_json_number, json_number, number_of_json
 from logloss.answers.small_table import SmallTable
-from logloss.data.values import Array, Matrix, Packed, PackedTexts, Value, is_written_value, read_value, typed, written_value
+from logloss.data.values import (
+    Array,
+    Matrix,
+    Packed,
+    PackedTexts,
+    Value,
+    is_written_value,
+    read_value,
+    typed,
+    written_value,
+)
 from logloss.errors import DataError
 from logloss.files.packed import packed_numbers, packed_texts, unpacked_numbers, unpacked_texts
 from logloss.text import printable, value_text

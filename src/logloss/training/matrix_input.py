@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
@@ -42,14 +42,14 @@ class MatrixInput:
     notes: tuple[str, ...] = ()
 
 
-def is_svmlight(table: object) -> bool:
+def is_svmlight(table: object) -> TypeGuard[SvmlightSource]:
     """Whether it is the source of files in svmlight format."""
     return hasattr(table, "matrix") and hasattr(table, "no_table")
 
 
 def opened(table: Any, *, header: bool = True) -> Any:
     """The source of files in svmlight format, where a path, list, pattern or folder means such; else the same table."""
-    if not is_paths(table) or isinstance(table, list | tuple) and not table:
+    if not is_paths(table) or (isinstance(table, list | tuple) and not table):
         return table
     source = as_source(table, header=header)
     # A stream that was opened cannot be opened again.

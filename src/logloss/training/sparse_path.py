@@ -1,4 +1,4 @@
-"""The fits of a penalty path of a sparse matrix in every fold: rows of other folds have weight 0, so that nothing is copied.
+"""The fits of a penalty path of a sparse matrix in every fold; rows that do not train have weight 0, without a copy.
 
 Each fold goes along the path from the strongest penalty, each fit begun where the one before ended.
 

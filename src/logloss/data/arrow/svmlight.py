@@ -148,9 +148,7 @@ class _Reading:
         indices, data = np.empty(n_values, np.int32), np.empty(n_values)
         others = np.empty((n_rows + n_values, text_of.N_OF_OTHER), np.int64)
         counts = self.counts
-        fault, at = text_of.svmlight_lines(
-            np.frombuffer(text, np.uint8), labels, ends, indices, data, others, counts
-        )
+        fault, at = text_of.svmlight_lines(np.frombuffer(text, np.uint8), labels, ends, indices, data, others, counts)
         if fault != text_of.SOUND:
             self._fail(fault, text, at)
         for what, start, stop, line in others[: counts[text_of.N_OTHERS]].tolist():
@@ -197,9 +195,7 @@ def _no_row(shown: str) -> DataError:
     return DataError(f'each line must be a label and pairs, such as "1 3:0.5 7:2"; {shown}.')
 
 
-def _joined(
-    name: str, readings: Sequence[_Reading], pieces: list[_Piece], first_index: int | None
-) -> SvmlightRows:
+def _joined(name: str, readings: Sequence[_Reading], pieces: list[_Piece], first_index: int | None) -> SvmlightRows:
     """The pieces of all files as one matrix, once it is known from which number indices count."""
     n_queries = 0
     for reading in readings:

@@ -47,7 +47,7 @@ def _is_end(text, at, stop):
     if at >= stop:
         return True
     letter = text[at]
-    return letter <= SPACE and (letter == SPACE or TAB <= letter <= RETURN) or letter == HASH
+    return (letter <= SPACE and (letter == SPACE or TAB <= letter <= RETURN)) or letter == HASH
 
 
 @inlined
