@@ -126,10 +126,10 @@ QUOTED: list[tuple[str, str, list[str]]] = [
     *(
         (
             "docs/sparse.md",
-            "{:.0f} MB; written in {:.1f} s, read in {:.1f} s",
+            f"{text} | {{:.0f}} MB; written in {{:.1f}} s, read in {{:.1f}} s",
             [f"sparse_files / columns / {case} / {name}" for name in ("file_mb", "save", "load")],
         )
-        for case in ("10,000,000", "all used")
+        for case, text in (("10,000,000", "coefficients of 0"), ("all used", "other than 0"))
     ),
     (
         "docs/sparse.md",
