@@ -18,11 +18,13 @@ from typing import Any
 import numpy as np
 import scipy.sparse
 from _record import Figures, Lines, in_own_process, peak_mb, ratio, record, turns
+from _wide_tables import SEED, indicators, words
 from sklearn.datasets import dump_svmlight_file, load_svmlight_file
-from sparse_rows import L2, SEED, indicators, words
 
 import logloss
 from logloss.data.arrow import open_files
+
+L2 = 1.0
 
 
 def read_beside(rows: Any, labels: Any, folder: str, rounds: int) -> Figures:
