@@ -10,7 +10,7 @@ from typing import Any
 
 import click
 
-from logloss.cli.inputs import split
+from logloss.cli.inputs import split, split_features
 from logloss.cli.options import everywhere, fail_if_option, keywords, output, rows, seen
 from logloss.cli.outputs import Outputs, given_outputs
 from logloss.cli.streams import check_stdout, say_notes, stdout_named, to_stderr, to_stdout
@@ -78,7 +78,12 @@ def folds_of(given: str | None) -> int | str | None:
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @rows("y_true")
-@click.option("--features", metavar="A,B", help="Columns to use; if left out, all that can be used.")
+@click.option(
+    "--features",
+    metavar="A,B",
+    help="Columns to use, and what is made of columns: log(price), bs(age), month(date), site*device, site:device; if "
+    "left out, all columns that can be used.",
+)
 @click.option("--exclude", metavar="A,B", help="Columns not to use.")
 @click.option("--categories", metavar="A,B", help="Numeric columns to treat as categorical.")
 @click.option(
@@ -231,7 +236,7 @@ def fit(
         model = fit.fit(
             table,
             y_true,
-            features=split(features, table),
+            features=split_features(features, table),
             exclude=split(exclude, table) or (),
             categories=split(categories, table),
             pooled=split(pooled, table),

@@ -38,6 +38,12 @@ def as_sklearn(model: LogisticModel | AdditiveModel | WideModel, classes: Sequen
         )
     if model.has_offset:
         raise DataError("scikit-learn's models have no offset, and this one was trained with one.")
+    if not isinstance(model, WideModel) and model.design.derived:
+        names = listed([printable(each.name) for each in model.design.derived])
+        raise DataError(
+            f"the model computes {names} of columns, which no transformer of scikit-learn does alike. Predict with "
+            "logloss, or make these columns in the table and fit to them."
+        )
     if len(classes) != 2:
         raise DataError(f"`classes` must be two labels, the positive one last; got {len(classes)}.")
     if isinstance(model, WideModel):

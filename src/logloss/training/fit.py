@@ -19,10 +19,11 @@ import numpy as np
 
 from logloss.data.binding import OTHERS, bind
 from logloss.data.block import Block
+from logloss.data.derived import DerivedColumn
 from logloss.data.design import Design
 from logloss.data.request import RowOptions, described
 from logloss.data.rows import Array, Roles, is_unnamed_index
-from logloss.data.source import Source, as_source, kept_if_small
+from logloss.data.source import Source, as_source, kept_if_small, own_names
 from logloss.data.sparse_rows import is_sparse
 from logloss.data.values import Value
 from logloss.errors import DataError
@@ -36,6 +37,7 @@ from logloss.training.additive_options import (
     with_choice,
 )
 from logloss.training.certificate import Pass
+from logloss.training.derived_columns import Features, derived_columns, features_of, has_expressions, without_factors
 from logloss.training.firth import find_penalised
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import fitted_model
@@ -378,6 +380,7 @@ def fit(
     from logloss.onepass.run import blas_on_one_thread
 
     with placed(data, requested, is_repeated=True) as table:
+        derives: Features | None = None
         choice = _folds_of(cv, table, None if is_table else y_true, header) if options.l2_path is not None else None
         if choice is not None and not choice.is_numbered:
             requested = replace(
@@ -385,7 +388,11 @@ def fit(
             )
         if is_table:
             names = OTHERS if features is None else [features] if isinstance(features, str) else features
-            source, roles = bind(table, requested, features=names, exclude=exclude, categories=categories)
+            if has_expressions(names):
+                table = as_source(table, header=header)
+                derives = features_of(names, own_names(table))
+            columns, codes = (names, categories) if derives is None else (derives.columns, derives.codes_of(categories))
+            source, roles = bind(table, requested, features=columns, exclude=exclude, categories=codes)
         else:
             source, roles = bind(y_true, requested, features=table, categories=categories)
         if len(set(roles.features)) < len(roles.features):
@@ -397,6 +404,18 @@ def fit(
                 "Write it to a file, or read it into a table."
             )
         notes = () if features is not None else _unused(source, roles, exclude)
+        derived: tuple[DerivedColumn, ...] = ()
+        if derives is not None:
+            source, roles, derived = derived_columns(
+                derives,
+                source,
+                roles,
+                reference or {},
+                categories=categories,
+                shapes=choice_of_shapes,
+                progress=progress,
+            )
+            reference = without_factors(reference or {}, derives)
         if choice_of_shapes is not None:
             source, roles, choice_of_shapes = columns_apart(source, roles, choice_of_shapes)
             constraints = constraints_of(monotonic_cst, choice_of_shapes, roles.features)
@@ -405,7 +424,7 @@ def fit(
             roles = with_choice(choice_of_shapes, roles)
             if roles.cluster:
                 notes = (*notes, "no intervals of the effects: the rows of a cluster depend on each other")
-        source = kept_if_small(source, len(roles.features))
+        source = kept_if_small(source, len(roles.features) + sum(each.width for each in derived))
         if roles.cluster and options.covariance == INFORMATION:
             notes = (*notes, f'standard errors take rows as independent (covariance="{INFORMATION}"), not clusters')
         is_chosen = features is not None or not is_table
@@ -418,6 +437,7 @@ def fit(
                 is_chosen=is_chosen,
                 fit_intercept=options.fit_intercept,
                 shapes=choice_of_shapes,
+                derived=derived,
                 progress=progress,
             )
             problem = Problem.of(source, learned, options.l2)

@@ -96,6 +96,13 @@ COLUMNS = ("name", "effect", "std_error", "statistic", "p_value", "low", "high",
 def _chosen(model: LogisticModel, variables: str | Sequence[str] | None) -> list[str]:
     """The columns whose effects are asked for, in the order of the model."""
     known = [name for name, own in model.design.variables.items() if own]
+    several = [each.name for each in model.design.derived if len(each.factors) > 1 or each.is_matrix]
+    if several:
+        raise DataError(
+            f'marginal effects are those of columns with one coefficient, or levels, of their own; "{printable(several[0])}" '
+            "changes with columns that have others, too. Compare predictions, model.predict_proba(changed) with "
+            "model.predict_proba(table)."
+        )
     if variables is None:
         return known
     given = list(variables) if isinstance(variables, Iterable) and not isinstance(variables, str) else [variables]

@@ -81,7 +81,7 @@ def to_column(values: pa.Array | pa.ChunkedArray, name: str = "", *, is_declared
         return Column(np.full(len(values), np.nan), np.ones(len(values), bool))
     if kind == "date":
         # Each distinct one is written once.
-        return replace(_coded(values.dictionary_encode()), is_date=True)
+        return replace(_coded(values.dictionary_encode()), is_date=True, zone=getattr(values.type, "tz", None) or "")
     if kind == "text":
         return _coded(values.dictionary_encode())
     if kind == "":
@@ -327,6 +327,13 @@ def constant_column(value: str | None, n_rows: int) -> Column:
     if value is None:
         return Column(np.full(n_rows, np.nan), np.ones(n_rows, bool))
     return Column(np.zeros(n_rows, np.int32), None, (value,))
+
+
+def local_seconds(seconds: Array, zone: str) -> Array:
+    """Seconds since 1970 in UTC as the clocks of a time zone showed them."""
+    moments = pa.array(seconds.astype("datetime64[s]")).cast(pa.timestamp("s", zone))
+    local: Array = pc.local_timestamp(moments).cast(pa.int64()).to_numpy(zero_copy_only=False)
+    return local
 
 
 def check_names(wanted: Sequence[str], names: Sequence[str]) -> None:
