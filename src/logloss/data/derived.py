@@ -253,6 +253,6 @@ def check_levels(name: str, factors: Sequence[LearnedFactor]) -> None:
         if len(set(texts)) < len(texts):
             twice = next(text for text in texts if texts.count(text) > 1)
             raise DataError(
-                f'"{printable(factor.column)}" has two levels that are written "{printable(twice)}", which '
-                f'"{printable(name)}" cannot tell apart. Rename one.'
+                f'"{printable(factor.column)}" has two levels that are written "{printable(twice)}", of which '
+                f'"{printable(name)}" makes one. Rename one of them.'
             )

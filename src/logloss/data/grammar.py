@@ -150,9 +150,7 @@ class _Parser:
         while self.takes("*"):
             crossed.append(self.term())
         if self.now.kind:
-            self.needs(
-                '"*" or ":"' if self.now.text not in ("(", "=") else "the end, or a function before its bracket,"
-            )
+            self.needs('"*" or ":"')
         found: dict[frozenset[Factor], Term] = {}
         for n_crossed in range(1, len(crossed) + 1):
             for some in combinations(crossed, n_crossed):

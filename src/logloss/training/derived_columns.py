@@ -17,14 +17,14 @@ import numpy as np
 from logloss.data.block import Block
 from logloss.data.derived import DerivedColumn, LearnedFactor, check_levels
 from logloss.data.derived_source import with_derived
-from logloss.data.functions import is_level, spline_knots
+from logloss.data.functions import spline_knots
 from logloss.data.grammar import SIGNS, SPLINE, Factor, Term, terms_of
 from logloss.data.rows import Roles
 from logloss.data.shapes import ShapeChoice
 from logloss.data.source import Source
 from logloss.data.terms import Category, category_of
 from logloss.errors import DataError
-from logloss.text import count, counted, printable
+from logloss.text import count, printable
 from logloss.training.recipe import MOST_COEFFICIENTS, ROWS_FOR_KNOTS, seen_columns
 
 if TYPE_CHECKING:
@@ -200,8 +200,8 @@ def _derived(
             factors.append(LearnedFactor(factor.column, factor.function))
     if len(categories) > 1 and len(categories) < len(own):
         raise DataError(
-            f'"{printable(str(term))}" is a product of numbers and {counted(len(categories), "category", "categories")}; '
-            "with numbers there can be one. Make one column of the categories in the table."
+            f'"{printable(str(term))}" is a product of numbers and {len(categories)} categories; with numbers there '
+            "can be one. Make one column of the categories in the table."
         )
     found = DerivedColumn(str(term), tuple(factors))
     if len(own) > 1 and categories:

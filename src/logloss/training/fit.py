@@ -406,16 +406,11 @@ def fit(
         notes = () if features is not None else _unused(source, roles, exclude)
         derived: tuple[DerivedColumn, ...] = ()
         if derives is not None:
+            given, chosen = reference or {}, choice_of_shapes
             source, roles, derived = derived_columns(
-                derives,
-                source,
-                roles,
-                reference or {},
-                categories=categories,
-                shapes=choice_of_shapes,
-                progress=progress,
+                derives, source, roles, given, categories=categories, shapes=chosen, progress=progress
             )
-            reference = without_factors(reference or {}, derives)
+            reference = without_factors(given, derives)
         if choice_of_shapes is not None:
             source, roles, choice_of_shapes = columns_apart(source, roles, choice_of_shapes)
             constraints = constraints_of(monotonic_cst, choice_of_shapes, roles.features)

@@ -99,9 +99,9 @@ def _chosen(model: LogisticModel, variables: str | Sequence[str] | None) -> list
     several = [each.name for each in model.design.derived if len(each.factors) > 1 or each.is_matrix]
     if several:
         raise DataError(
-            f'marginal effects are those of columns with one coefficient, or levels, of their own; "{printable(several[0])}" '
-            "changes with columns that have others, too. Compare predictions, model.predict_proba(changed) with "
-            "model.predict_proba(table)."
+            "marginal effects are those of columns with one coefficient, or levels, of their own, and "
+            f'"{printable(several[0])}" is more. Compare predictions: model.predict_proba of the table, and of one in '
+            "which the column is changed."
         )
     if variables is None:
         return known
