@@ -62,7 +62,9 @@ class LearnedFactor:
     def numbers(self, rows: Rows) -> tuple[Array, Origin | None]:
         """(Its numbers, shape (n_rows, n_columns), what they were computed of)."""
         if self.function == SPLINE:
-            return spline_columns(numbers_in(self.column, rows, SPLINE), self.knots, self.degree), None
+            values = numbers_in(self.column, rows, SPLINE)
+            origin = Origin(self.column, values, f"must be finite for {self.name}", "")
+            return spline_columns(values, self.knots, self.degree), origin
         found = function_of(self.function, self.column, rows)
         return found.values[:, None], found.origin
 
@@ -122,7 +124,7 @@ class DerivedColumn:
     @property
     def is_matrix(self) -> bool:
         """Whether it makes several numbers of a row, or one for each of some levels."""
-        return not self.is_category and (self._category is not None or self._is_spline)
+        return not self.is_category and (self._category is not None or self.is_spline)
 
     @property
     def width(self) -> int:
@@ -130,7 +132,8 @@ class DerivedColumn:
         return len(self.names)
 
     @property
-    def _is_spline(self) -> bool:
+    def is_spline(self) -> bool:
+        """Whether a factor of it is a spline."""
         return any(factor.function == SPLINE for factor in self.factors)
 
     @property
@@ -150,13 +153,14 @@ class DerivedColumn:
 
     def of(self, rows: Rows) -> Column:
         """The column of some rows. Errors name the row and the column that it is computed of."""
-        if len(self.factors) == 1 and not self._is_spline:
+        if len(self.factors) == 1 and not self.is_spline:
             return function_of(self.factors[0].function, self.factors[0].column, rows)
         if self.is_category:
             return self._crossed(rows)
         numbers, origin = self._numbers(rows)
+        n_strange = 0
         if self._category is not None:
-            numbers = self._of_levels(numbers, self._category, rows)
+            numbers, n_strange = self._of_levels(numbers, self._category, rows)
         if not self.is_matrix:
             return Column(numbers[:, 0], origin=origin)
         # One coefficient for what is missing is enough: the other columns are 0 there.
@@ -164,7 +168,7 @@ class DerivedColumn:
         if is_lacking.any():
             numbers[is_lacking] = 0.0
             numbers[is_lacking, 0] = np.nan
-        return Column(numbers, names=self.names, origin=origin)
+        return Column(numbers, names=self.names, origin=origin, n_strange=n_strange)
 
     def _numbers(self, rows: Rows) -> tuple[Array, Origin | None]:
         """The products of its numbers, shape (n_rows, n_numbers); infinite where one of them is, NaN where one is."""
@@ -185,9 +189,11 @@ class DerivedColumn:
             found = together
         return (np.ones((rows.n_rows, 1)) if found is None else found), origin
 
-    def _of_levels(self, numbers: Array, factor: LearnedFactor, rows: Rows) -> Array:
-        """The numbers in the columns of each row's level; of a level that training did not see, shared out as the rows
-        of training were."""
+    def _of_levels(self, numbers: Array, factor: LearnedFactor, rows: Rows) -> tuple[Array, int]:
+        """(The numbers in the columns of each row's level, how many rows have a level that training did not see).
+
+        Those are shared out to the levels as the rows of training were.
+        """
         category, own = factor._known, self._own_levels(factor)
         codes, missing = factor.levels(rows)
         width = numbers.shape[1]
@@ -208,7 +214,7 @@ class DerivedColumn:
         flat[is_lacking] = np.nan
         is_infinite = np.isinf(numbers).any(axis=1) & ~is_lacking
         flat[is_infinite] = np.inf
-        return flat
+        return flat, int(np.count_nonzero(is_strange))
 
     def _crossed(self, rows: Rows) -> Column:
         """The pairs of levels. Where a level of a factor with a contrast is its reference, all pairs are one level."""

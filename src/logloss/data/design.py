@@ -306,6 +306,8 @@ class Design:
         for term, column in zip(self.terms, columns, strict=True):
             if isinstance(term, Numbers):
                 dense.append(column.values)
+                if column.n_strange:
+                    strange[term.column] = column.n_strange
                 continue
             if isinstance(term, Shape):
                 knots.append(term.found(column.values))

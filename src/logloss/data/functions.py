@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from logloss.data.checks.reading import Check
+from logloss.data.checks.reading import Check, is_no_number, values_at
 from logloss.data.grammar import OF_DATES
 from logloss.data.keys import missing_of
 from logloss.data.rows import Array, Column, Origin, Roles, Rows
@@ -64,7 +64,7 @@ def function_of(function: str, name: str, rows: Rows) -> Column:
         return part_of_dates(function, name, rows)
     values = numbers_in(name, rows, function)
     if not function:
-        return Column(values)
+        return Column(values, origin=Origin(name, values, "must be finite", ""))
     compute, holds, expected, hint = OF_REALS[function]
     with np.errstate(divide="ignore", invalid="ignore"):
         is_outside = ~(holds(values) | np.isnan(values))
@@ -85,6 +85,11 @@ def numbers_in(name: str, rows: Rows, function: str = "") -> Array:
     if column.is_matrix:
         raise DataError(f'column "{printable(name)}" must be one column; it is a matrix. Pass a frame.')
     checked = Check(Rows({name: column}, rows.first_row, rows.place), Roles("", features=(name,)))
+    if column.categories is not None and any(map(is_no_number, column.categories)):
+        is_text = values_at(np.array([is_no_number(value) for value in column.categories]), column.values)
+        is_text = is_text if column.missing is None else is_text & ~column.missing
+        if is_text.any():
+            checked.fail(name, f"must hold numbers{_for(function, name)}", is_text)
     return checked.present(name)
 
 
@@ -161,35 +166,30 @@ def seconds_of(categories: Sequence[Any], zone: str = "") -> tuple[Array, Array]
 
 
 def _seconds_of(categories: Sequence[Any], zone: str) -> tuple[Array, Array]:
-    found = [ISO.fullmatch(text.strip()) if isinstance(text, str) else None for text in categories]
-    texts = ["1970-01-01" if own is None else f"{own[1]}T{own[2] or '00:00'}" for own in found]
-    is_date = np.array([own is not None for own in found], dtype=bool)
+    from logloss.data.arrow import local_seconds, seconds_of_texts
+
+    seconds, is_date = seconds_of_texts(categories), np.ones(len(categories), dtype=bool)
+    if seconds is None:
+        found = [ISO.fullmatch(text.strip()) if isinstance(text, str) else None for text in categories]
+        moments = [None if own is None else _moment(f"{own[1]}T{own[2] or '00:00'}") for own in found]
+        is_date = np.array([own is not None for own in moments], dtype=bool)
+        seconds = np.array([0 if own is None else own for own in moments], dtype=np.int64)
+    return local_seconds(seconds, zone) if zone else seconds, is_date
+
+
+def _moment(text: str) -> int | None:
+    """Seconds since 1970; None of 30 February."""
     try:
-        moments = np.array(texts, dtype="datetime64[s]")
-    except ValueError:
-        # 2024-02-30 is written as a date and is none.
-        each = [_moment(text) for text in texts]
-        is_date &= np.array([own is not None for own in each])
-        moments = np.array([np.datetime64(0, "s") if own is None else own for own in each], dtype="datetime64[s]")
-    seconds = moments.astype(np.int64)
-    if zone:
-        from logloss.data.arrow import local_seconds
-
-        seconds = local_seconds(seconds, zone)
-    return seconds, is_date
-
-
-def _moment(text: str) -> Any:
-    try:
-        return np.datetime64(text, "s")
+        return int(np.datetime64(text, "s").astype(np.int64))
     except ValueError:
         return None
 
 
 def spline_columns(values: Array, knots: Sequence[float], degree: int) -> Array:
-    """The B-splines of some numbers but the first, shape (n_rows, n_knots − 2 + degree); NaN where nothing stands.
+    """The B-splines of some numbers but the first, shape (n_rows, n_knots − 2 + degree).
 
-    knots: the ends and what lies between them, ascending. Beyond the ends each goes on as a straight line.
+    knots: the ends and what lies between them, ascending. Beyond the ends each goes on as a straight line. NaN where
+    nothing stands, infinity of what is infinite.
     """
     from scipy.interpolate import BSpline
 
@@ -197,12 +197,13 @@ def spline_columns(values: Array, knots: Sequence[float], degree: int) -> Array:
     padded = np.array([*[low] * degree, *knots, *[high] * degree])
     inside = np.clip(np.where(np.isnan(values), low, values), low, high)
     basis: Array = BSpline.design_matrix(inside, padded, degree).toarray()[:, 1:]
-    is_below, is_above = values < low, values > high
+    is_infinite = np.isinf(values)
+    is_below, is_above = (values < low) & ~is_infinite, (values > high) & ~is_infinite
     if is_below.any() or is_above.any():
         slopes = BSpline(padded, np.eye(len(padded) - degree - 1), degree).derivative()(np.array([low, high]))[:, 1:]
         basis[is_below] += (values[is_below] - low)[:, None] * slopes[0]
         basis[is_above] += (values[is_above] - high)[:, None] * slopes[1]
-    basis[np.isnan(values)] = np.nan
+    basis[np.isnan(values)], basis[is_infinite] = np.nan, np.inf
     return basis
 
 

@@ -141,7 +141,7 @@ class _Parser:
     def needs(self, what: str) -> NoReturn:
         """Raise, as something else stands here."""
         if not self.now.kind:
-            self.fail(f"ends where {what} is expected")
+            self.fail(f"it ends where {what} is expected")
         self.fail(f"{what} is expected at character {self.now.at}; got", self.now.text, self.now.at - 1)
 
     def feature(self) -> tuple[Term, ...]:
@@ -166,7 +166,7 @@ class _Parser:
             factors.append(self.factor())
         twice = [factor for number, factor in enumerate(factors) if factor in factors[:number]]
         if twice:
-            self.fail(f'has "{twice[0]}" twice in one product; a curve is bs({twice[0].column})')
+            self.fail(f'it has "{twice[0]}" twice in one product; a curve is bs({twice[0].column})')
         return tuple(factors)
 
     def factor(self) -> Factor:

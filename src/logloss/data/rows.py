@@ -145,6 +145,7 @@ class Column:
     is_date: the categories are dates, as ISO text, which sorts as they do.
     ranks: the place of each category in the order in which they were declared; None where none was declared.
     zone: of dates with a time zone, its name; the categories are then in UTC. origin: of a column that was computed.
+    n_strange: how many rows of it were computed of a level that training did not see.
     """
 
     values: Array
@@ -155,6 +156,7 @@ class Column:
     ranks: tuple[int, ...] | None = None
     zone: str = ""
     origin: Origin | None = None
+    n_strange: int = 0
 
     @property
     def is_matrix(self) -> bool:

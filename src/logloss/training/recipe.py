@@ -197,6 +197,9 @@ def design_of(
             if shapes is not None and kind is not None:
                 terms.append(_shape_of(name, kind, column, seen, j, shapes))
                 continue
+            # Splines are 0 in most rows and near to it in others, without a typical size.
+            is_spline = any(each.name == name and each.is_spline for each in derived)
+            values = [] if is_spline else values
             terms.append(_term_of_numbers(name, column, values, fit_intercept=fit_intercept))
     design = Design(tuple(terms), fit_intercept, shapes is not None and shapes.is_nameless, derived=derived)
     if not len(design.free):

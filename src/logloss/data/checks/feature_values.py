@@ -53,9 +53,9 @@ def _feature(check: Check, name: str) -> Column:
         return column if is_ready else Column(column.values.astype(np.float64), names=column.names)
     if column.is_date:
         raise DataError(
-            f"{check.roles.spoken(name)} holds dates; a feature must hold numbers, bools or text. Name the parts that "
-            f'matter: features=["year({name})", "month({name})", "weekday({name})", "hour({name})"], or '
-            f'"days({name})", the days since 1970.'
+            f"{check.roles.spoken(name)} holds dates; a feature must hold numbers, bools or text. Name the part that "
+            f'matters: "year({name})", "month({name})", "weekday({name})", "hour({name})", or "days({name})", the days '
+            "since 1970."
         )
     if not check.roles.is_checked and name not in check.roles.categories:
         check.check_text_range(name)
