@@ -118,12 +118,16 @@ class _Parser:
                 "'": " Quote names with backticks: `a b`.",
                 '"': " Quote names with backticks: `a b`.",
             }.get(got, " Quote names with other characters than letters, digits, _ and . with backticks: `a b`.")
-        close = difflib.get_close_matches(self.text, self.names, n=1, cutoff=0.75)
-        hint += f' Did you mean the column "{printable(close[0])}"?' if close else ""
+        hint += self.hint_of_column()
         got = f' "{printable(got)}"' if got else ""
         raise DataError(
             f'the feature "{printable(self.text, 200)}" is no column, and as an expression {expected}{got}.{hint}'
         )
+
+    def hint_of_column(self) -> str:
+        """The column whose name is nearly the whole text."""
+        close = difflib.get_close_matches(self.text, self.names, n=1, cutoff=0.75)
+        return f' Did you mean the column "{printable(close[0])}"?' if close else ""
 
     @property
     def now(self) -> Token:
@@ -219,8 +223,9 @@ class _Parser:
     def check_column(self, name: str) -> None:
         """Refuse a column that the table does not have."""
         if name not in self.names:
+            hint = self.hint_of_column()
             error = unknown_column(name, self.names)
-            raise DataError(f'in the feature "{printable(self.text, 200)}": {error}')
+            raise DataError(f'in the feature "{printable(self.text, 200)}": {error}{hint}')
 
     def fail_function(self, name: str) -> NoReturn:
         """Refuse a function that is none."""
