@@ -279,7 +279,7 @@ def test_a_file_that_no_fit_has_written_is_refused(model, tmp_path):
     assert "one factor or more" in changed(lambda d, _: d["log(price)"].update(factors=[]))
     assert "columns of its terms" in changed(lambda _, all_of_them: all_of_them.append(all_of_them[0]))
     # Files from before there were any have none.
-    older = logloss.fit({"x": [1.0, 9.0, 3.0, 4.5], "y": [0, 1, 0, 1]}, "y")
+    older = logloss.fit({"x": [1.0, 3.0, 9.0, 4.5], "y": [0, 1, 0, 1]}, "y")
     older.save(tmp_path / "older.json")
     own = json.loads((tmp_path / "older.json").read_bytes())
     del own["design"]["derived"]

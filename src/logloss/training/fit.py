@@ -109,7 +109,9 @@ def fit(
     y_true : array of shape (n_rows,), or name of a column
         Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`.
     features : list of names, optional
-        The columns of the table to use; if left out, every column of numbers, bools or text that has no other role. A
+        The columns of the table to use, and what is computed of columns: "log(price)", "month(date)", "bs(age)",
+        "site:device" (a product), "site * device" (both and their product); docs/features.md has the grammar. If left
+        out, every column of numbers, bools or text that has no other role. A
         number is one coefficient; bools, text and declared categories, in their order, one for each level but one.
         Dates, other columns that cannot be features (the model lists them) and the index of a frame are left out; a
         column that only identifies rows is refused. All columns together have at most 5,000 coefficients: the Hessian
@@ -283,7 +285,8 @@ def fit(
     ============================== ==================================================================================
     phase                          limit
     ============================== ==================================================================================
-    columns                        1 walk over the rows; 2 where a column of a text file turns out to hold text
+    columns                        1 walk over the rows; 2 where a column of a text file turns out to hold text; as
+                                   many more for products and splines among the features
     starting sample                20 steps on each of its nested subsamples, or 25 on every eighth row, or
                                    `max_passes` over rows that differ; no walk
     passes                         `max_passes`, line searches included; once, up to 4 walks more that determine
