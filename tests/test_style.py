@@ -50,7 +50,7 @@ data.coded
 data.derived
 data.terms
 data.columns | data.shapes | data.sparse_rows
-data.functions
+data.functions | data.hashed_text
 data.arrow | data.block
 data.checks
 onepass.kernels

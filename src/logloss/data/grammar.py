@@ -25,12 +25,16 @@ from logloss.text import printable
 # The options of each function: of each its least and greatest value.
 OF_NUMBERS = ("log", "log1p", "sqrt")
 OF_DATES = ("year", "month", "day", "weekday", "hour", "days")
-SPLINE = "bs"
+SPLINE, HASH = "bs", "hash"
 OPTIONS: dict[str, dict[str, tuple[int, int]]] = {
     **{name: {} for name in (*OF_NUMBERS, *OF_DATES)},
     SPLINE: {"knots": (0, 100), "df": (1, 105), "degree": (1, 5)},
+    HASH: {"bits": (1, 26)},
 }
-KNOWN = f"{', '.join(OF_NUMBERS)} of numbers; {', '.join(OF_DATES)} of dates; {SPLINE}, a spline of numbers"
+KNOWN = (
+    f"{', '.join(OF_NUMBERS)} of numbers; {', '.join(OF_DATES)} of dates; {SPLINE}, a spline of numbers; {HASH}, the "
+    "words of a text"
+)
 # The names that others have for these.
 SYNONYMS = {"ln": "log", "dayofweek": "weekday", "dow": "weekday", "ns": "bs", "cr": "bs", "spline": "bs", "s": "bs"}
 # More factors make more columns than anybody reads.
@@ -160,6 +164,8 @@ class _Parser:
             for some in combinations(crossed, n_crossed):
                 factors = tuple(dict.fromkeys(factor for term in some for factor in term))
                 found.setdefault(frozenset(factors), Term(factors))
+        if any(factor.function == HASH for own in found if len(own) > 1 for factor in own):
+            self.fail(f"it has a product with {HASH}(…), which stands alone")
         if max(map(len, found)) > MOST_FACTORS:
             self.fail(f"it has a product of {max(map(len, found))} factors; at most {MOST_FACTORS} are allowed")
         return tuple(found.values())

@@ -18,7 +18,8 @@ from logloss.data.block import Block
 from logloss.data.derived import DerivedColumn, LearnedFactor, check_levels
 from logloss.data.derived_source import with_derived
 from logloss.data.functions import spline_knots
-from logloss.data.grammar import SIGNS, SPLINE, Factor, Term, terms_of
+from logloss.data.grammar import HASH, SIGNS, SPLINE, Factor, Term, terms_of
+from logloss.data.hashed_text import HashedText
 from logloss.data.rows import Roles
 from logloss.data.shapes import ShapeChoice
 from logloss.data.source import Source
@@ -32,6 +33,8 @@ if TYPE_CHECKING:
 
 # Of a spline, unless its options tell: knots between the ends, at quartiles, and cubic pieces.
 KNOTS, DEGREE = 3, 3
+# The bits of a hash, unless its option tells.
+BITS = 20
 # What was learned of a factor: its levels, or the range of its numbers with the values and weights of sampled rows.
 Learned = Category | tuple["Range", np.ndarray[Any, Any], np.ndarray[Any, Any]]
 
@@ -41,11 +44,13 @@ class Features:
     """The features as terms: columns of the table, and what is computed of them."""
 
     terms: tuple[Term, ...]
+    hashed: tuple[HashedText, ...] = ()
 
     @property
     def columns(self) -> list[str]:
         """The columns of the table that they need."""
-        return list(dict.fromkeys(factor.column for term in self.terms for factor in term.factors))
+        own = (factor.column for term in self.terms for factor in term.factors)
+        return list(dict.fromkeys((*own, *(each.column for each in self.hashed))))
 
     @property
     def names(self) -> tuple[str, ...]:
@@ -79,7 +84,9 @@ def features_of(given: Any, columns: Sequence[str]) -> Features | None:
                 f'the table has a column that is called "{printable(term.name)}", as the feature would be. Name the '
                 "column as it is, or rename it."
             )
-    return Features(tuple(found.values()))
+    texts = {term: term.factors[0] for term in found.values() if term.factors[0].function == HASH}
+    hashed = (HashedText(str(own), own.column, dict(own.options).get("bits", BITS)) for own in texts.values())
+    return Features(tuple(term for term in found.values() if term not in texts), tuple(hashed))
 
 
 def has_expressions(given: Any) -> bool:

@@ -43,6 +43,7 @@ from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import fitted_model
 from logloss.training.fold_choice import FoldChoice, fold_choice
 from logloss.training.fold_fits import PathFits, fit_path
+from logloss.training.hashed_fit import check_hashed, hashed_rows, with_recipe
 from logloss.training.interruptible import told_of_waiting
 from logloss.training.left_out_path import fit_left_out
 from logloss.training.model import NOT_USED, LogisticModel
@@ -394,6 +395,12 @@ def fit(
             if has_expressions(names):
                 table = as_source(table, header=header)
                 derives = features_of(names, own_names(table))
+                if derives is not None and derives.hashed:
+                    refused = {"l1": l1 or None, "shapes": shapes, "pooled": pooled, "pairs": pairs, "cv": cv}
+                    refused |= {"monotonic_cst": monotonic_cst, "l2_path": options.l2_path, "penalty": penalty}
+                    refused |= {"cluster": cluster, "engine": engine, "covariance": covariance}
+                    refused |= {"missing": None if missing in ("error", "drop") else missing}
+                    check_hashed(l2 > 0, refused)
             columns, codes = (names, categories) if derives is None else (derives.columns, derives.codes_of(categories))
             source, roles = bind(table, requested, features=columns, exclude=exclude, categories=codes)
         else:
@@ -414,6 +421,23 @@ def fit(
                 derives, source, roles, given, categories=categories, shapes=chosen, progress=progress
             )
             reference = without_factors(given, derives)
+            if derives.hashed:
+                rows = hashed_rows(source, roles, derives.hashed, reference, derived, progress)
+                model = fit(
+                    rows.matrix,
+                    rows.labels,
+                    l2=l2,
+                    fit_intercept=fit_intercept,
+                    sample_weight=rows.beside.get("sample_weight"),
+                    counts=rows.beside.get("counts"),
+                    offset=rows.beside.get("offset"),
+                    tolerance=tolerance,
+                    max_passes=max_passes,
+                    start=start,
+                    progress=progress,
+                    on_pass=on_pass,
+                )
+                return with_recipe(model, rows, offset if isinstance(offset, str) else "")
         if choice_of_shapes is not None:
             source, roles, choice_of_shapes = columns_apart(source, roles, choice_of_shapes)
             constraints = constraints_of(monotonic_cst, choice_of_shapes, roles.features)

@@ -66,7 +66,12 @@ class Predictor:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of a table that it reads."""
-        return tuple(dict.fromkeys((*self.design.inputs, *([self.offset] if self.offset else []))))
+        return tuple(dict.fromkeys((*self.design.inputs, *self.texts, *([self.offset] if self.offset else []))))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Columns beside those of the design, which are read as they are written."""
+        return ()
 
     def logits(self, X: Any, offset: Any = None, missing: str | None = None) -> Array:
         """Log-odds of each row of X, shape (n_rows,); with missing="drop", NaN where a feature is missing.
@@ -408,9 +413,11 @@ class ScoredSource(SourceAround):
         if lacking:
             has = listed([printable(n) for n in known if not (n in derived or is_unnamed_index(n))], 20)
             raise DataError(f"the model reads {_quoted(lacking)}, which the table lacks. The table has: {has}.")
-        texts = tuple(dict.fromkeys((*texts, *(term.column for term in predictor.design.categories))))
+        own_texts = (*(term.column for term in predictor.design.categories), *predictor.texts)
+        texts = tuple(dict.fromkeys((*texts, *own_texts)))
         if derived:
-            needed = (*predictor.design.columns, *([predictor.offset] if predictor.offset else []))
+            offset = [predictor.offset] if predictor.offset else []
+            needed = (*predictor.design.columns, *predictor.texts, *offset)
         wanted = tuple(dict.fromkeys((*columns, *needed)))
         if not wanted:
             # A model of no columns counts the rows of any.
