@@ -111,10 +111,10 @@ def fit(
         Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`.
     features : list of names, optional
         The columns of the table to use, and what is computed of columns: "log(price)", "month(date)", "bs(age)",
-        "site:device" (a product), "site * device" (both and their product); docs/features.md has the grammar. If left
-        out, every column of numbers, bools or text that has no other role. A
-        number is one coefficient; bools, text and declared categories, in their order, one for each level but one.
-        Dates, other columns that cannot be features (the model lists them) and the index of a frame are left out; a
+        "site:device" (a product), "site * device" (both and their product), "hash(query, bits=20)" (the words of a
+        text, with `l2`: the result is then a `HashedModel`); docs/features.md has the grammar. If left out, every
+        column of numbers, bools or text that has no other role. A number is one coefficient; bools, text and declared
+        categories, in their order, one for each level but one. Dates, other columns that cannot be features (the model lists them) and the index of a frame are left out; a
         column that only identifies rows is refused. All columns together have at most 5,000 coefficients: the Hessian
         of that many numbers and levels is held in memory and factored.
     exclude : list of names, optional

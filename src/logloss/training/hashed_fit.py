@@ -8,7 +8,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from typing import Any
 
@@ -22,11 +23,14 @@ from logloss.data.hashed_text import HashedText
 from logloss.data.rows import Array, Roles, positive_text
 from logloss.data.source import Source
 from logloss.errors import DataError
-from logloss.text import counted
+from logloss.text import counted, printable
 from logloss.training.fitted import classes_of
 from logloss.training.hashed_model import HashedModel
 from logloss.training.recipe import learn
-from logloss.training.wide_model import WideModel
+from logloss.training.wide_model import MOST_LISTED, WideModel
+
+# Of one hash, by how many texts they occur in; letters of a word that is shown.
+MOST_WORDS, LONGEST = 3, 40
 
 
 # eq=False: comparing two arrays gives an array, not a bool.
@@ -42,6 +46,7 @@ class HashedRows:
     roles: Roles
     coding: Coding
     n_dropped: int
+    source: Source
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -90,7 +95,7 @@ def hashed_rows(
     width = len(design.names) + sum(each.n_columns for each in hashed)
     matrix = _matrix_of(pieces, [block.n_rows for block in blocks], width)
     n_dropped = sum(block.n_dropped for block in blocks)
-    return HashedRows(matrix, labels, beside, design, hashed, roles, coding, n_dropped)
+    return HashedRows(matrix, labels, beside, design, hashed, roles, coding, n_dropped, source)
 
 
 def _values_of(
@@ -134,8 +139,39 @@ def with_recipe(model: Any, rows: HashedRows, offset: str) -> HashedModel:
     """The model of the matrix as one of the table. offset: its column, where it is one."""
     own: dict[str, Any] = {each.name: getattr(model, each.name) for each in fields(WideModel)}
     own |= {"design": rows.design, "hashed": rows.hashed, "offset": offset, "missing": rows.roles.missing}
+    own |= {"words": words_of_largest(HashedModel(**own), rows)}
     own |= {"positive": positive_text(rows.roles), "classes": classes_of(rows.roles, rows.coding)}
     return HashedModel(**own | {"notes": (*model.notes, *rows.notes)})
+
+
+def words_of_largest(model: HashedModel, rows: HashedRows) -> dict[str, str]:
+    """The words of the hashed columns whose coefficients are farthest from 0, by the name of the column. One walk."""
+    from logloss.onepass.run import blocks_in_order
+
+    names, start = model.names, len(model.design.names)
+    largest = [names.place(name) for name, _ in model.largest(MOST_LISTED)]
+    chosen: list[tuple[HashedText, int, Array]] = []
+    for each in model.hashed:
+        own = np.array([place - start for place in largest if start <= place < start + each.n_columns], np.int64)
+        chosen.append((each, start, own))
+        start += each.n_columns
+    found: dict[str, Counter[str]] = {}
+
+    def take(block: Block) -> None:
+        columns = dict(zip(rows.roles.features, block.features, strict=True))
+        for each, first, own in chosen:
+            for (place, word), n_texts in each.words_at(columns[each.column], own).items():
+                found.setdefault(names.name(first + place), Counter())[word] += n_texts
+
+    blocks_in_order(rows.source, rows.roles, take)
+    # Of equally frequent words the first one in order, however rows are cut.
+    ranked = {name: sorted(own, key=lambda word: (-own[word], word)) for name, own in found.items()}
+    return {name: _shown(words) for name, words in ranked.items()}
+
+
+def _shown(words: Sequence[str]) -> str:
+    """`red, shoe, hat, …`."""
+    return ", ".join(printable(word, LONGEST) for word in words[:MOST_WORDS]) + (", …" if words[MOST_WORDS:] else "")
 
 
 def check_hashed(is_penalised: bool, refused: Mapping[str, object]) -> None:

@@ -172,6 +172,10 @@ class HashedModel(WideModel):
     missing : {"error", "drop"}
         What was done with rows in which a feature is missing, and is done at prediction.
 
+    words : dict of name to words
+        Of the hashed columns whose coefficients are farthest from 0, up to 200: the words of training that have this
+        hash, the three most frequent ones, by the name of the column.
+
     The other attributes are those of `WideModel`; `coefficients` are named as the features are, such as "site: south"
     and "hash(query, bits=20)[7]".
 
@@ -188,6 +192,7 @@ class HashedModel(WideModel):
     hashed: tuple[HashedText, ...] = ()
     offset: str = ""
     missing: str = "error"
+    words: dict[str, str] = field(default_factory=dict)
 
     @property
     def names(self) -> HashedNames:
@@ -250,9 +255,15 @@ class HashedModel(WideModel):
         return HashedPredictor(*own, self.hashed, self.coef[n_own:])
 
     def largest(self, most: int) -> list[tuple[str, float]]:
-        """The coefficients farthest from 0, by name, the farthest first; 0 is never one."""
+        """The coefficients farthest from 0, by name or word, the farthest first; 0 is never one."""
         most = min(most, len(self.coef))
         sizes = np.abs(self.coef)
         places = np.argpartition(sizes, len(sizes) - most)[len(sizes) - most :] if most else np.zeros(0, int)
         places = places[np.lexsort((places, -sizes[places]))]
-        return [(self.names.name(int(j)), float(self.coef[j])) for j in places if self.coef[j] != 0]
+        return [(self._shown(int(j)), float(self.coef[j])) for j in places if self.coef[j] != 0]
+
+    def _shown(self, place: int) -> str:
+        """The name of a column, or, where its words are known, `hash(query): red`."""
+        name = self.names.name(place)
+        feature = name.rpartition("[")[0]
+        return f"{feature}: {self.words[name]}" if name in self.words else name
