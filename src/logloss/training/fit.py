@@ -114,9 +114,10 @@ def fit(
         "site:device" (a product), "site * device" (both and their product), "hash(query, bits=20)" (the words of a
         text, with `l2`: the result is then a `HashedModel`); docs/features.md has the grammar. If left out, every
         column of numbers, bools or text that has no other role. A number is one coefficient; bools, text and declared
-        categories, in their order, one for each level but one. Dates, other columns that cannot be features (the model lists them) and the index of a frame are left out; a
-        column that only identifies rows is refused. All columns together have at most 5,000 coefficients: the Hessian
-        of that many numbers and levels is held in memory and factored.
+        categories, in their order, one for each level but one. Dates, other columns that cannot be features (the model
+        lists them) and the index of a frame are left out; a column that only identifies rows is refused. All columns
+        together have at most 5,000 coefficients: the Hessian of that many numbers and levels is held in memory and
+        factored.
     exclude : list of names, optional
         Columns of the table not to use.
     categories : list of names, optional
