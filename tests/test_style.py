@@ -49,6 +49,7 @@ data.pairs
 data.coded
 data.derived
 data.terms
+data.matrix_columns
 data.columns | data.shapes | data.sparse_rows
 data.functions | data.hashed_text
 data.arrow | data.block

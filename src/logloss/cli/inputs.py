@@ -42,6 +42,12 @@ def split_features(names: str | None, table: Source) -> list[str] | None:
     return [name for each in found if (name := each.strip())]
 
 
+def check_label(table: Source, y_true: str | None) -> None:
+    """Refuse a table without the name of its label column; files in svmlight format need none."""
+    if y_true is None and not hasattr(table, "no_table"):
+        raise click.UsageError("Missing option '-y' / '--y-true': the column of observed labels.")
+
+
 def check_outputs(inputs: Iterable[str | None], **outputs: str | None) -> None:
     """Find out before the walk whether each output can be written, and that it takes the place of no input or other."""
     from logloss.files.storage import check_writable, identity, is_stream

@@ -16,8 +16,8 @@ from logloss.files.summary_reading import record_of_bytes
 from logloss.measurement import Measurement, SummaryRecord, measurement_of
 from logloss.text import printable
 from logloss.training.additive_model import AdditiveModel
-from logloss.training.hashed_model import HashedModel
 from logloss.training.model import LogisticModel
+from logloss.training.wide_model import WideModel
 
 T = TypeVar("T", Measurement, LogisticModel, Calibration)
 PARQUET = b"PAR1"
@@ -95,10 +95,10 @@ def load_as(kind: type[T], path: StrPath) -> T:
     return answer
 
 
-def load_model(path: StrPath) -> LogisticModel | AdditiveModel | HashedModel:
+def load_model(path: StrPath) -> LogisticModel | AdditiveModel | WideModel:
     """Read a model; another file is refused by name."""
     answer = load(path)
-    if not isinstance(answer, LogisticModel | AdditiveModel | HashedModel):
+    if not isinstance(answer, LogisticModel | AdditiveModel | WideModel):
         raise _of_another_kind(answer, LogisticModel, path)
     return answer
 

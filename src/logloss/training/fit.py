@@ -21,10 +21,9 @@ from logloss.data.binding import OTHERS, bind
 from logloss.data.block import Block
 from logloss.data.derived import DerivedColumn
 from logloss.data.design import Design
-from logloss.data.request import RowOptions, described
+from logloss.data.request import RowOptions, described, wrong_call
 from logloss.data.rows import Array, Roles, is_unnamed_index
 from logloss.data.source import Source, as_source, kept_if_small, own_names
-from logloss.data.sparse_rows import is_sparse
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import listed, printable
@@ -46,21 +45,23 @@ from logloss.training.fold_fits import PathFits, fit_path
 from logloss.training.hashed_fit import check_hashed, hashed_rows, with_recipe
 from logloss.training.interruptible import told_of_waiting
 from logloss.training.left_out_path import fit_left_out
+from logloss.training.matrix_input import matrix_input, opened
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import find_optimum, first_point
 from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import Learned, learn, starting_sample
-from logloss.training.sparse_fit import is_fitted_dense, refuse_beside_sparse, sparse_model
+from logloss.training.sparse_fit import dense_rows, is_fitted_dense, refuse_beside_sparse, sparse_model
 from logloss.training.standard_errors import INFORMATION
 
 
 @described
 def fit(
     data: Any,
-    y_true: Any,
+    y_true: Any = None,
     *,
     features: Any = None,
+    feature_names: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
     categories: Any = None,
     reference: Mapping[str, Any] | None = None,
@@ -104,11 +105,13 @@ def fit(
     ----------
     data : array of shape (n_rows, n_features) or (n_rows,), or table
         Features: a matrix of finite numbers, or a frame. If `y_true` is a name or `features` is given: a table, as in
-        `measure`: a frame, or the path of Parquet or CSV files. Or a sparse matrix of SciPy, with `l2`: CSR is read
-        where it is, other formats are converted; columns are called x0, x1, …, and the result is a `WideModel`. Without
-        `l2` it is made dense if it has at most 5,000 columns and 512 MB so. docs/sparse.md.
+        `measure`: a frame, or the path of Parquet or CSV files. Or a sparse matrix of SciPy, a frame of pandas whose
+        columns are all sparse, or the path of files in svmlight format, with `l2`: the result is a `WideModel`. CSR is
+        read where it is, other formats are converted; files are read once, into memory. Without `l2` it is made dense
+        if it has at most 5,000 columns and 512 MB so. docs/sparse.md.
     y_true : array of shape (n_rows,), or name of a column
-        Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`.
+        Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`. Left out of files in
+        svmlight format, which have them.
     features : list of names, optional
         The columns of the table to use, and what is computed of columns: "log(price)", "month(date)", "bs(age)",
         "site:device" (a product), "site * device" (both and their product), "hash(query, bits=20)" (the words of a
@@ -118,6 +121,9 @@ def fit(
         lists them) and the index of a frame are left out; a column that only identifies rows is refused. All columns
         together have at most 5,000 coefficients: the Hessian of that many numbers and levels is held in memory and
         factored.
+    feature_names : list of str, optional
+        What the columns of a sparse matrix are called, instead of x0, x1, …; those of a frame have its names, those of
+        an svmlight file are called by their index there.
     exclude : list of names, optional
         Columns of the table not to use.
     categories : list of names, optional
@@ -360,16 +366,23 @@ def fit(
         engine=engine,
         progress=progress,
     )
-    if is_sparse(data):
+    data = opened(data, header=header) if engine is None and (y_true is None or isinstance(y_true, str)) else data
+    beside = {"sample_weight": sample_weight, "counts": counts, "offset": offset}
+    matrix = matrix_input(data, y_true, feature_names, progress, **beside)
+    if matrix is not None:
         refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
         refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst, "cv": cv}
         refused |= {"l2_path": options.l2_path, "penalty": penalty, "cluster": cluster, "engine": engine}
         refused |= {"missing": None if missing == "error" else missing}
         refuse_beside_sparse(refused)
         options.check_clusters(())
-        if not is_fitted_dense(data, options):
-            return sparse_model(data, y_true, requested, options, start=start, on_pass=on_pass)
-        data = data.toarray()
+        if not is_fitted_dense(matrix.matrix, options):
+            return sparse_model(matrix, replace(requested, y_true=None), options, start=start, on_pass=on_pass)
+        data, y_true, features = dense_rows(matrix)
+        is_table = features is not None
+        requested = replace(requested, y_true=y_true if is_table else None)
+    elif y_true is None:
+        raise TypeError(wrong_call("fit", ("data", "y_true"), (), 1, ()))
     if exclude and features is not None:
         raise DataError("pass `features` or `exclude`, not both.")
     if exclude and not is_table:

@@ -148,8 +148,8 @@ def words_of_largest(model: HashedModel, rows: HashedRows) -> dict[str, str]:
     """The words of the hashed columns whose coefficients are farthest from 0, by the name of the column. One walk."""
     from logloss.onepass.run import blocks_in_order
 
-    names, start = model.names, len(model.design.names)
-    largest = [names.place(name) for name, _ in model.largest(MOST_LISTED)]
+    names, start = model.columns, len(model.design.names)
+    largest = [names.place(name) for name, *_ in model.largest(MOST_LISTED)]
     chosen: list[tuple[HashedText, int, Array]] = []
     for each in model.hashed:
         own = np.array([place - start for place in largest if start <= place < start + each.n_columns], np.int64)
@@ -161,7 +161,7 @@ def words_of_largest(model: HashedModel, rows: HashedRows) -> dict[str, str]:
         columns = dict(zip(rows.roles.features, block.features, strict=True))
         for each, first, own in chosen:
             for (place, word), n_texts in each.words_at(columns[each.column], own).items():
-                found.setdefault(names.name(first + place), Counter())[word] += n_texts
+                found.setdefault(names.number(first + place), Counter())[word] += n_texts
 
     blocks_in_order(rows.source, rows.roles, take)
     # Of equally frequent words the first one in order, however rows are cut.

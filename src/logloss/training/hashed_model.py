@@ -9,7 +9,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -98,10 +98,11 @@ class HashedPredictor(Predictor):
 
 
 class HashedNames(Sequence[str]):
-    """The names of the columns: those of the design, then each value of each hash, `hash(query, bits=20)[7]`."""
+    """The names of the columns: those of the design, then of each value of each hash its words, `hash(query): red`, or
+    where these are not known its number, `hash(query)[7]`."""
 
-    def __init__(self, own: tuple[str, ...], hashed: tuple[HashedText, ...]) -> None:
-        self.own, self.hashed = own, hashed
+    def __init__(self, own: tuple[str, ...], hashed: tuple[HashedText, ...], words: Mapping[str, str]) -> None:
+        self.own, self.hashed, self.words = own, hashed, words
 
     def __len__(self) -> int:
         return len(self.own) + sum(each.n_columns for each in self.hashed)
@@ -113,6 +114,12 @@ class HashedNames(Sequence[str]):
 
     def name(self, place: int) -> str:
         """The name of a column."""
+        number = self.number(place)
+        feature = number.rpartition("[")[0]
+        return f"{feature}: {self.words[number]}" if number in self.words else number
+
+    def number(self, place: int) -> str:
+        """The same, of a hashed column by its number."""
         if place < len(self.own):
             return self.own[place]
         place -= len(self.own)
@@ -123,38 +130,22 @@ class HashedNames(Sequence[str]):
         raise IndexError(place)
 
     def place(self, name: object) -> int:
-        """The column of a name; −1 where it is none."""
+        """The column of a name, by words or by number; −1 where it is none."""
+        if not isinstance(name, str):
+            return -1
         if name in self.own:
-            return self.own.index(str(name))
+            return self.own.index(name)
+        name = next((number for number in self.words if self._by_words(number) == name), name)
         start = len(self.own)
         for each in self.hashed:
-            text = str(name).removeprefix(f"{each.name}[").removesuffix("]")
-            if text.isdecimal() and int(text) < each.n_columns and self.name(start + int(text)) == name:
+            text = name.removeprefix(f"{each.name}[").removesuffix("]")
+            if text.isdecimal() and int(text[:9]) < each.n_columns and self.number(start + int(text[:9])) == name:
                 return start + int(text)
             start += each.n_columns
         return -1
 
-
-class HashedCoefficients(Mapping[str, float]):
-    """The coefficients by the names of the columns, which are made when they are asked for."""
-
-    def __init__(self, values: Array, names: HashedNames) -> None:
-        self.values_as_array, self.names = values, names
-
-    def __getitem__(self, name: str) -> float:
-        place = self.names.place(name)
-        if place < 0:
-            raise KeyError(name)
-        return float(self.values_as_array[place])
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.names)
-
-    def __len__(self) -> int:
-        return len(self.values_as_array)
-
-    def __repr__(self) -> str:
-        return f"HashedCoefficients: {counted(len(self), 'column')}"
+    def _by_words(self, number: str) -> str:
+        return f"{number.rpartition('[')[0]}: {self.words[number]}"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -173,11 +164,11 @@ class HashedModel(WideModel):
         What was done with rows in which a feature is missing, and is done at prediction.
 
     words : dict of name to words
-        Of the hashed columns whose coefficients are farthest from 0, up to 200: the words of training that have this
-        hash, the three most frequent ones, by the name of the column.
+        Of the hashed columns with the largest coefficients per standard deviation, up to 200: the words of training
+        that have this hash, the three most frequent ones, by the feature and number of the column.
 
-    The other attributes are those of `WideModel`; `coefficients` are named as the features are, such as "site: south"
-    and "hash(query, bits=20)[7]".
+    The other attributes are those of `WideModel`; columns are called as the features are, such as "site: south" and
+    "hash(query, bits=20): red", or "hash(query, bits=20)[7]" where `words` has none of them.
 
     Examples
     --------
@@ -195,14 +186,9 @@ class HashedModel(WideModel):
     words: dict[str, str] = field(default_factory=dict)
 
     @property
-    def names(self) -> HashedNames:
-        """The names of the columns."""
-        return HashedNames(self.design.names, self.hashed)
-
-    @property
-    def coefficients(self) -> HashedCoefficients:  # type: ignore[override]
-        """The coefficients by the names of the columns."""
-        return HashedCoefficients(self.coef, self.names)
+    def columns(self) -> HashedNames:  # type: ignore[override]
+        """What the columns are called."""
+        return HashedNames(self.design.names, self.hashed, self.words)
 
     def coefficient_of(self, feature: str, word: str) -> float:
         """The coefficient of a word, which it may share with others of the same hash.
@@ -253,17 +239,3 @@ class HashedModel(WideModel):
         values[0] = self.intercept + values[1 : 1 + design.n_dense] @ design.centre
         own = design, values, (), self.has_offset, self.offset, self.missing
         return HashedPredictor(*own, self.hashed, self.coef[n_own:])
-
-    def largest(self, most: int) -> list[tuple[str, float]]:
-        """The coefficients farthest from 0, by name or word, the farthest first; 0 is never one."""
-        most = min(most, len(self.coef))
-        sizes = np.abs(self.coef)
-        places = np.argpartition(sizes, len(sizes) - most)[len(sizes) - most :] if most else np.zeros(0, int)
-        places = places[np.lexsort((places, -sizes[places]))]
-        return [(self._shown(int(j)), float(self.coef[j])) for j in places if self.coef[j] != 0]
-
-    def _shown(self, place: int) -> str:
-        """The name of a column, or, where its words are known, `hash(query): red`."""
-        name = self.names.name(place)
-        feature = name.rpartition("[")[0]
-        return f"{feature}: {self.words[name]}" if name in self.words else name
