@@ -326,6 +326,7 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("first_index", lambda m: m.first_index is None or not m.feature_names, "nothing where there are names"),
         Rule("standard_deviations", _are_deviations_of, "a number of at least 0 for each coefficient"),
         Rule("l2", lambda m: 0 < m.l2 < math.inf, "a finite number above 0"),
+        Rule("path", lambda m: m.path is None or m.path.l2 == m.l2, "the penalty that the model has"),
     ),
     LogisticModel: (
         *OF_MODELS,

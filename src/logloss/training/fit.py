@@ -49,6 +49,7 @@ from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import Learned, learn, starting_sample
 from logloss.training.sparse_fit import dense_rows, is_fitted_dense, refuse_beside_sparse, sparse_model
+from logloss.training.sparse_path import chosen_path
 from logloss.training.standard_errors import INFORMATION
 
 
@@ -162,7 +163,7 @@ def fit(
         Choose `l2` by cross-validation: the values to compare. True: 10 to 30 values, evenly spaced in logarithms, from
         where the slopes together have 0.1 effective degrees of freedom to where they have 0.01 less than without a
         penalty; a whole number: that many values in the same range. `model.path` has the log loss of the held-out rows
-        at each. Not with `penalty` or interval="profile".
+        at each. Not with `penalty` or interval="profile". Of a sparse matrix True takes the Hessian as diagonal.
     cv : int ≥ 2, name of a column, array of shape (n_rows,), or list of pairs (train, test), optional
         Folds, with `l2_path`. A number K (5 if left out): of every K consecutive rows one goes to each fold, in an
         order drawn from a hash; with `cluster`, whole clusters go to folds. A column or array: the fold number of each
@@ -364,13 +365,22 @@ def fit(
     matrix = matrix_input(data, y_true, feature_names, progress, **beside)
     if matrix is not None:
         refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
-        refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst, "cv": cv}
-        refused |= {"l2_path": options.l2_path, "penalty": penalty, "cluster": cluster, "engine": engine}
+        refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst}
+        refused |= {
+            "cv": cv if options.l2_path is None else None,
+            "penalty": penalty,
+            "cluster": cluster,
+            "engine": engine,
+        }
         refused |= {"missing": None if missing == "error" else missing}
         refuse_beside_sparse(refused)
         options.check_clusters(())
         if not is_fitted_dense(matrix.matrix, options):
-            return sparse_model(matrix, replace(requested, y_true=None), options, start=start, on_pass=on_pass)
+            requested, path = replace(requested, y_true=None), None
+            if options.l2_path is not None:
+                path = chosen_path(matrix, requested, options, cv)
+                options = replace(options, l2=path.l2, l2_path=None)
+            return replace(sparse_model(matrix, requested, options, start=start, on_pass=on_pass), path=path)
         data, y_true, features = dense_rows(matrix)
         is_table = features is not None
         requested = replace(requested, y_true=y_true if is_table else None)
