@@ -360,7 +360,7 @@ def fit(
         engine=engine,
         progress=progress,
     )
-    data = opened(data, header=header) if engine is None and (y_true is None or isinstance(y_true, str)) else data
+    data = opened(data, header=header) if engine is None or y_true is None else data
     beside = {"sample_weight": sample_weight, "counts": counts, "offset": offset}
     matrix = matrix_input(data, y_true, feature_names, progress, **beside)
     if matrix is not None:
