@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from logloss.cli.inputs import check_label, split
+from logloss.cli.inputs import check_label, split, split_features
 from logloss.cli.options import everywhere, fail_if_option, keywords, output, rows, seen
 from logloss.cli.outputs import Outputs, given_outputs
 from logloss.cli.streams import check_stdout, say_notes, say_warnings, stdout_named, to_stderr, to_stdout
@@ -82,7 +82,12 @@ def folds_of(given: str | None) -> int | str | None:
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @rows("y_true_or_svmlight")
-@click.option("--features", metavar="A,B", help="Columns to use; if left out, all that can be used.")
+@click.option(
+    "--features",
+    metavar="A,B",
+    help="Columns to use, and what is made of columns: log(price), bs(age), month(date), site*device, site:device; if "
+    "left out, all columns that can be used.",
+)
 @click.option("--exclude", metavar="A,B", help="Columns not to use.")
 @click.option("--categories", metavar="A,B", help="Numeric columns to treat as categorical.")
 @click.option(
@@ -237,7 +242,7 @@ def fit(
         model = fit.fit(
             table,
             y_true,
-            features=split(features, table),
+            features=split_features(features, table),
             exclude=split(exclude, table) or (),
             categories=split(categories, table),
             pooled=split(pooled, table),

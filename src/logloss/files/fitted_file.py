@@ -11,6 +11,8 @@ import numpy as np
 
 from logloss.calibration.answer import Calibration
 from logloss.calibration.maps import ISOTONIC, METHODS, MIXTURE, ScoreMap, StackedMap
+from logloss.data.grammar import HASH, OPTIONS
+from logloss.data.hashed_text import HashedText
 from logloss.data.terms import Category, Numbers
 from logloss.errors import DataError
 from logloss.files.document import MOST_BYTES, document_bytes, known_fields
@@ -22,6 +24,7 @@ from logloss.training.additive_model import AdditiveModel
 from logloss.training.certificate import Certificate
 from logloss.training.cluster_errors import CLUSTER_KINDS, TWO_WAY
 from logloss.training.firth import PENALTIES
+from logloss.training.hashed_model import HashedModel
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import LogisticModel
 from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, VALIDATIONS, PathPoint, PenaltyPath
@@ -63,6 +66,7 @@ def fitted_of_fields(fields: Mapping[str, Any], name: str) -> Fitted:
     """What was written; an error that names the file, the field and the value where something cannot be."""
     kinds: tuple[type[Fitted], ...] = LogisticModel, AdditiveModel, WideModel, Calibration
     kind = next(each for each in kinds if each.kind == fields["logloss"])
+    kind = HashedModel if kind is WideModel and "hashed" in fields else kind
     own = known_fields(fields, tuple(fields_of(kind)), name)
     try:
         found = Reader(name, RULES).of(own, kind)
@@ -327,6 +331,15 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("standard_deviations", _are_deviations_of, "a number of at least 0 for each coefficient"),
         Rule("l2", lambda m: 0 < m.l2 < math.inf, "a finite number above 0"),
         Rule("path", lambda m: m.path is None or m.path.l2 == m.l2, "the penalty that the model has"),
+    ),
+    HashedText: (Rule("bits", lambda t: 1 <= t.bits <= OPTIONS[HASH]["bits"][1], "a whole number from 1 to 26"),),
+    HashedModel: (
+        *OF_MODELS,
+        Rule("intercept", lambda m: math.isfinite(m.intercept), "a finite number"),
+        Rule("hashed", lambda m: bool(m.hashed), "one text or more"),
+        Rule("standard_deviations", _are_deviations_of, "a number of at least 0 for each coefficient"),
+        Rule("coef", lambda m: is_finite(m.coef) and len(m.coef) == len(m.columns), "a finite number of each column"),
+        Rule("l2", lambda m: 0 < m.l2 < math.inf, "a finite number above 0"),
     ),
     LogisticModel: (
         *OF_MODELS,
