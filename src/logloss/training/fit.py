@@ -53,6 +53,7 @@ from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import Learned, learn, starting_sample
 from logloss.training.sparse_fit import dense_rows, is_fitted_dense, refuse_beside_sparse, sparse_model
+from logloss.training.sparse_path import chosen_path
 from logloss.training.standard_errors import INFORMATION
 
 
@@ -173,7 +174,7 @@ def fit(
         Choose `l2` by cross-validation: the values to compare. True: 10 to 30 values, evenly spaced in logarithms, from
         where the slopes together have 0.1 effective degrees of freedom to where they have 0.01 less than without a
         penalty; a whole number: that many values in the same range. `model.path` has the log loss of the held-out rows
-        at each. Not with `penalty` or interval="profile".
+        at each. Not with `penalty` or interval="profile". Of a sparse matrix True takes the Hessian as diagonal.
     cv : int ≥ 2, name of a column, array of shape (n_rows,), or list of pairs (train, test), optional
         Folds, with `l2_path`. A number K (5 if left out): of every K consecutive rows one goes to each fold, in an
         order drawn from a hash; with `cluster`, whole clusters go to folds. A column or array: the fold number of each
@@ -286,8 +287,8 @@ def fit(
     a factor of the coefficients that are not 0, O(n_features²) and more.
     A sparse matrix takes a handful of passes, and about three products with the Hessian for each, each of which is a
     walk, O(number of values) and at most 200 a step; memory for about 12 vectors of n_features beside it, two more for
-    each of up to 16 parts, and a block of up to 34 MB. With `l1` it takes five to ten passes, and between them walks over
-    copies of the columns that matter, by rows and by columns: at most three times the memory of the matrix.
+    each of up to 16 parts, and a block of up to 34 MB. With `l1` it takes five to ten passes, and between them walks
+    over copies of the columns that matter, by rows and by columns: at most three times the memory of the matrix.
     Firth's penalty takes two passes a step, 10 to 40 altogether; profiles usually take 10 to 120 more for all
     coefficients together, at most 1,000, each of which evaluates up to three points for each coefficient.
     The leave-one-out log loss refits the model without each row for up to 1,000 rows, takes one more pass for up to
@@ -373,18 +374,28 @@ def fit(
         engine=engine,
         progress=progress,
     )
-    data = opened(data, header=header) if engine is None and (y_true is None or isinstance(y_true, str)) else data
+    data = opened(data, header=header) if engine is None or y_true is None else data
     beside = {"sample_weight": sample_weight, "counts": counts, "offset": offset}
     matrix = matrix_input(data, y_true, feature_names, progress, **beside)
     if matrix is not None:
         refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
-        refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst, "cv": cv}
-        refused |= {"l2_path": options.l2_path, "penalty": penalty, "cluster": cluster, "engine": engine}
+        refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst}
+        refused |= {
+            "cv": cv if options.l2_path is None else None,
+            "penalty_factors": penalty_factors if options.l2_path is not None else None,
+            "penalty": penalty,
+            "cluster": cluster,
+            "engine": engine,
+        }
         refused |= {"missing": None if missing == "error" else missing}
         refuse_beside_sparse(refused)
         options.check_clusters(())
         if not is_fitted_dense(matrix.matrix, options):
-            return sparse_model(matrix, replace(requested, y_true=None), options, start=start, on_pass=on_pass)
+            requested, path = replace(requested, y_true=None), None
+            if options.l2_path is not None:
+                path = chosen_path(matrix, requested, options, cv)
+                options = replace(options, l2=path.l2, l2_path=None)
+            return replace(sparse_model(matrix, requested, options, start=start, on_pass=on_pass), path=path)
         data, y_true, features = dense_rows(matrix)
         is_table = features is not None
         requested = replace(requested, y_true=y_true if is_table else None)

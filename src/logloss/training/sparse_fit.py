@@ -85,7 +85,7 @@ def refuse_beside_sparse(given: Mapping[str, object]) -> None:
 def is_fitted_dense(X: Any, options: FitOptions) -> bool:
     """Whether a sparse matrix is fitted as a dense one: without a penalty, where that is small."""
     check_shape(X)
-    if options.l2 > 0 or options.l1 > 0:
+    if options.l2 > 0 or options.l1 > 0 or options.l2_path is not None:
         return False
     size = 8 * X.shape[0] * X.shape[1]
     if X.shape[1] <= MOST_COEFFICIENTS and size <= MOST_DENSE:

@@ -29,6 +29,7 @@ from logloss.errors import DataError
 from logloss.text import count, counted, listed, printable, value_text
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.model_predictions import ModelPredictions
+from logloss.training.penalty_path import PenaltyPath
 from logloss.training.separation import Separation
 
 # Coefficients of a table, and of `to_dict`.
@@ -210,6 +211,8 @@ class WideModel(ModelPredictions, Answer):
         The names of the columns where they have names, else ().
     first_index : int or None
         The index of the first column in the svmlight file that it was fitted to; None of a matrix in memory.
+    path : PenaltyPath or None
+        The penalties that were compared, with `l2_path`, and the log loss of the held-out rows at each.
 
     Examples
     --------
@@ -242,6 +245,7 @@ class WideModel(ModelPredictions, Answer):
     standard_deviations: Packed = field(default_factory=no_numbers, compare=False)
     l1: float = 0.0
     penalty_factors: Array = field(default_factory=lambda: NO_FACTORS, compare=False)
+    path: PenaltyPath | None = None
 
     @property
     def n_nonzero(self) -> int:
@@ -327,4 +331,7 @@ class WideModel(ModelPredictions, Answer):
         put(figures, "log_loss_nats", self.log_loss)
         put(figures, "certificate_nats_per_row", self.certificate.nats_per_row)
         figures |= {"certificate_is_proven": self.certificate.is_proven, "n_passes": len(self.passes)}
-        return figures | {"n_products": self.n_products, "notes": list(self.notes)}
+        figures |= {"n_products": self.n_products}
+        if self.path is not None:
+            figures["path"] = self.path.figures
+        return figures | {"notes": list(self.notes)}
