@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,9 +22,11 @@ from logloss.data.binding import MATRIX, matrix_names
 from logloss.data.request import RowOptions
 from logloss.data.rows import Array, Column
 from logloss.data.source import MemorySource, warn_of_order
+from logloss.data.sparse_rows import is_sparse
 from logloss.errors import DataError, reworded, warn
 from logloss.estimators import logistic
 from logloss.estimators.logistic import FLOATS, LogisticRegression
+from logloss.estimators.single_precision import coefficients_of
 from logloss.estimators.sklearn_arguments import CONSTRAINTS, as_scikit_learn_warns, check_arguments, path_penalties
 from logloss.text import listed, value_text
 from logloss.training.fit import path_fits
@@ -35,6 +37,7 @@ from logloss.training.model import LogisticModel
 from logloss.training.path_grid import PathGrid, Strength
 from logloss.training.penalty_path import BEST, BY_SCORE, ONE_STANDARD_ERROR, SELECTIONS, PenaltyPath
 from logloss.training.problem import TOLERANCE
+from logloss.training.sparse_path import sparse_path_fits
 
 LOG_LOSS = "neg_log_loss"
 # What scikit-learn's release checks, with the arguments that some of its releases lack, and ours.
@@ -119,8 +122,9 @@ class LogisticRegressionCV(LogisticRegression):
 
     Notes
     -----
-    Cost: about two passes of each fold for each value, all folds and ratios in one walk over the rows. Groups of a
-    splitter, and weights of a scorer, need scikit-learn's metadata routing.
+    Cost: about two passes of each fold for each value, all folds and ratios in one walk over the rows; of a sparse X,
+    which is not made dense and has an L2 penalty only, a few passes and products of each fit, and memory for the
+    coefficients of all. Groups of a splitter, and weights of a scorer, need scikit-learn's metadata routing.
 
     Examples
     --------
@@ -185,9 +189,8 @@ class LogisticRegressionCV(LogisticRegression):
         **params: routed to the splitter and the scorer, such as `groups`. Cost: that of the class.
         """
         penalties = self._checked_penalties()
-        logistic.refuse_sparse(X)
         warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
-        X, labels = validate_data(self, X, y, dtype=FLOATS)
+        X, labels = validate_data(self, X, y, dtype=FLOATS, accept_sparse="csr")
         return self._fit_checked(X, labels, penalties, sample_weight, params)
 
     def _fit_checked(
@@ -215,13 +218,11 @@ class LogisticRegressionCV(LogisticRegression):
             scores = self._scores(fits, splits, X, y, routed.scorer.score)[:, numbers]
         self._choose(fits, numbers, scores, is_log_loss)
         if self.refit:
-            fitted = self._fitted_model(X, label, own, self.path_.l2, self.path_.l1)
-            # Rows are dense here.
-            model = replace(cast("LogisticModel", fitted), path=self.path_)
-            self.model_: LogisticModel | None = replace(
-                model, positive=f"y = {value_text(self.classes_[1:].tolist()[0])}"
-            )
-            self.coef_ = np.array([list(model.coefficients.values())])
+            model = self._fitted_model(X, label, own, self.path_.l2, self.path_.l1)
+            if isinstance(model, LogisticModel):
+                model = replace(model, path=self.path_)
+            self.model_ = replace(model, positive=f"y = {value_text(self.classes_[1:].tolist()[0])}")
+            self.coef_ = coefficients_of(model)[None, :]
             self.intercept_ = np.array([model.intercept])
             self.certificate_ = model.certificate
         self.prior_corrected_intercept_ = self.intercept_ - math.log(ratio)
@@ -255,6 +256,14 @@ class LogisticRegressionCV(LogisticRegression):
     ) -> PathFits:
         """Every fold fitted along the path of each ratio."""
         choice = fold_choice(splits, len(label))
+        options = FitOptions(
+            fit_intercept=self.fit_intercept, tolerance=self._tolerance, max_passes=max(1, self.max_iter)
+        )
+        runs = {own[0].l1_ratio: set(own) for own in zip(*penalties, strict=True)}
+        grid = PathGrid(runs=tuple(tuple(sorted(own, key=lambda each: -each.l1 - each.l2)) for own in runs.values()))
+        if is_sparse(X):
+            with reworded(as_scikit_learn_warns):
+                return sparse_path_fits(X, label, RowOptions(sample_weight=weight), choice, grid, options)
         columns = {
             "y_true": Column(label),
             MATRIX: Column(X, names=matrix_names(X.shape[1])),
@@ -263,11 +272,6 @@ class LogisticRegressionCV(LogisticRegression):
         if weight is not None:
             columns["sample_weight"] = Column(weight)
         requested = RowOptions(y_true="y_true", sample_weight=None if weight is None else "sample_weight", by="cv")
-        options = FitOptions(
-            fit_intercept=self.fit_intercept, tolerance=self._tolerance, max_passes=max(1, self.max_iter)
-        )
-        runs = {own[0].l1_ratio: set(own) for own in zip(*penalties, strict=True)}
-        grid = PathGrid(runs=tuple(tuple(sorted(own, key=lambda each: -each.l1 - each.l2)) for own in runs.values()))
         with reworded(as_scikit_learn_warns):
             return path_fits(MemorySource(columns), requested, [MATRIX], choice, grid, options)
 
@@ -336,7 +340,7 @@ class LogisticRegressionCV(LogisticRegression):
         n_iter = np.array([[own.n_passes for own in fold] for fold in fits.folds], dtype=np.int32)[:, numbers]
         rows = [[fits.coefficients_of(k, j) for j in range(len(fits.strengths))] for k in range(len(fits.folds))]
         ends = 1 if self.fit_intercept else 0
-        paths = np.array([[[*own, *[intercept][:ends]] for intercept, own in fold] for fold in rows])[:, numbers]
+        paths = np.array([[np.append(own, [intercept][:ends]) for intercept, own in fold] for fold in rows])[:, numbers]
         if not self.use_legacy_attributes:
             self.C_, self.l1_ratio_ = float(self.C_[0]), float(self.l1_ratio_[0])
             self.scores_: Any = scores.swapaxes(1, 2)

@@ -107,6 +107,11 @@ class PathFits:
         made = self.problem.as_pass(self.folds[fold][number].coefficients, 0.0, 0.0)
         return made.intercept, np.array(made.coefficients)
 
+    @property
+    def n_coefficients(self) -> int:
+        """How many coefficients a model has, without the intercept."""
+        return len(self.problem.design.names)
+
     def path(self, selection: str, chosen: int | None = None) -> PenaltyPath:
         """The path with its choice; chosen: the number of the value that a scorer chose."""
         first = self.points[0]
@@ -120,7 +125,7 @@ class PathFits:
             self.n_walks,
             self.n_one_class,
             l1=first.l1,
-            n_coefficients=len(self.problem.design.names),
+            n_coefficients=self.n_coefficients,
         )
         if path.has_l1:
             path = self._with_coefficients(path)
@@ -184,8 +189,8 @@ def fit_path(problem: Problem, choice: FoldChoice, grid: PathGrid, max_passes: i
         fits[ALL_ROWS],
         rule,
         held_out,
-        _points(strengths, of_folds, fits[ALL_ROWS], held_out),
-        int(sum(_has_one_class(mass, positive) for _, mass, positive in trained.tolist())),
+        points_of(strengths, of_folds, fits[ALL_ROWS], held_out),
+        int(sum(has_one_class(mass, positive) for _, mass, positive in trained.tolist())),
         n_walks,
         folds_text(choice, problem.roles.cluster),
         "cluster" if problem.roles.cluster else "row",
@@ -264,7 +269,7 @@ def _sums_of_cells(seen: Any, rule: FoldRule) -> Array:
     return of_cells
 
 
-def _has_one_class(mass: float, positive: float) -> bool:
+def has_one_class(mass: float, positive: float) -> bool:
     """Whether rows of some weight, and positive weight, are of one class; sums of either may be rounded."""
     return not NO_WEIGHT * mass < positive < (1 - NO_WEIGHT) * mass
 
@@ -286,7 +291,7 @@ def _task(
     n_rows, mass, positive = sums.tolist()
 
     def fitted(submit: Submit) -> list[FoldFit]:
-        if _has_one_class(mass, positive) and problem.fit_intercept:
+        if has_one_class(mass, positive) and problem.fit_intercept:
             at = np.zeros(problem.design.width)
             ones, zeros = positive + ADDED_TO_ONE_CLASS, max(mass - positive, 0.0) + ADDED_TO_ONE_CLASS
             # Not from their rate, which rounds to 1 for large weights.
@@ -374,7 +379,7 @@ def predicted(problem: Problem, now: Evaluation) -> Array:
     return moved if np.isfinite(moved).all() else at
 
 
-def _points(
+def points_of(
     strengths: Sequence[Strength],
     of_folds: Sequence[Sequence[FoldFit]],
     all_rows: Sequence[FoldFit],

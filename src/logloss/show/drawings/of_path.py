@@ -13,6 +13,7 @@ from logloss.show.words.of_path import choice_of, loss_of, path_rows, sentences_
 from logloss.text import capital, count, counted, listed, printable, significant
 from logloss.training.model import LogisticModel
 from logloss.training.penalty_path import PathPoint, PenaltyPath
+from logloss.training.wide_model import WideModel
 
 # Coefficients that are drawn along a path, and those that are named beside their lines.
 MOST_LINES, MOST_NAMED = 20, 8
@@ -36,7 +37,7 @@ def _label_of(path: PenaltyPath) -> str:
     return f"{name}, strength of the penalty{beside}"
 
 
-def path(model: LogisticModel) -> Drawing:
+def path(model: LogisticModel | WideModel) -> Drawing:
     """The log loss of held-out rows at each strength, with its interval; the chosen value."""
     own = model.path
     if own is None:

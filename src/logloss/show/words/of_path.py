@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from logloss.text import confidence, count, counted, fixed, interval, listed, significant, visible
 from logloss.training.penalty_path import BEST, BY_SCORE, ONE_STANDARD_ERROR, PathPoint, PenaltyPath
 
@@ -151,6 +153,14 @@ def shown_points(path: PenaltyPath, most: int | None = None) -> list[PathPoint]:
     return [point for point in points if point.strength in named]
 
 
+def _size_of(path: PenaltyPath, point: PathPoint) -> str:
+    """How many coefficients an L1 penalty leaves, or the effective degrees of freedom, where they are known."""
+    if path.has_l1:
+        return count(point.n_nonzero)
+    degrees = point.effective_degrees_of_freedom
+    return "" if math.isnan(degrees) else fixed(degrees, 1)
+
+
 def _row(path: PenaltyPath, point: PathPoint, names: list[str]) -> list[str]:
     """One value."""
     loss, apart = point.log_loss, point.difference
@@ -168,6 +178,6 @@ def _row(path: PenaltyPath, point: PathPoint, names: list[str]) -> list[str]:
         interval(loss.low, loss.high, DIGITS) if loss.has_interval else "",
         difference,
         interval(apart.low, apart.high, DIGITS) if apart.has_interval and point is not path.best else "",
-        count(point.n_nonzero) if path.has_l1 else fixed(point.effective_degrees_of_freedom, 1),
+        _size_of(path, point),
         ", ".join(marks),
     ]
