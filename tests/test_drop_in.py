@@ -28,7 +28,7 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from sklearn.utils._param_validation import InvalidParameterError
 
 import logloss
-from logloss.estimators.sklearn_arguments import l2_of
+from logloss.estimators.sklearn_arguments import penalties_of
 
 SOLVERS = ("lbfgs", "liblinear", "newton-cg", "newton-cholesky", "sag", "saga")
 FEATURES, LABELS = make_classification(200, 4, n_informative=3, n_redundant=0, flip_y=0.2, random_state=0)
@@ -157,7 +157,7 @@ def test_no_penalty_has_two_spellings():
     with pytest.warns(UserWarning, match="Setting penalty=None will ignore the C"):
         last = logloss.LogisticRegression(penalty=None, C=3.0).fit(FEATURES, LABELS)
     assert last.coef_.tolist() == plain.coef_.tolist()
-    assert l2_of("l2", 4.0, 0.0, solver="lbfgs", dual=False) == 0.25
+    assert penalties_of("l2", 4.0, 0.0, solver="lbfgs", dual=False) == (0.0, 0.25)
 
 
 @pytest.mark.parametrize("options", [{}, {"C": np.inf}, {"class_weight": {0: 1.0, 1: 2.0}}], ids=str)
