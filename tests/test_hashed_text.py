@@ -98,6 +98,18 @@ def test_a_table_with_hashed_text_is_fitted_as_its_counts(frame, model):
     assert model.certificate.is_proven
 
 
+def test_words_of_one_hash_share_a_coefficient(frame):
+    model = logloss.fit(frame, "y", features=["hash(query, bits=2)"], l2=1.0)
+    counts = CountVectorizer(token_pattern=r"[^\W_]+")
+    words = counts.fit_transform(frame["query"]).toarray()
+    places = columns_of(counts.get_feature_names_out().tolist(), 2)
+    together = np.column_stack([words[:, places == place].sum(axis=1) for place in range(4)])
+    expected = logloss.fit(together.astype(float), frame.y, l2=1.0)
+    assert len(set(places.tolist())) < len(places)
+    assert model.coef.tolist() == pytest.approx(list(expected.coefficients.values()), abs=1e-6)
+    assert any(", " in name for name, *_ in model.largest(4))
+
+
 def test_files_in_every_cut_give_the_same_model(frame, model, tmp_path):
     frame.to_csv(tmp_path / "rows.csv", index=False)
     frame.to_parquet(tmp_path / "rows.parquet", row_group_size=130)
