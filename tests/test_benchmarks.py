@@ -326,7 +326,9 @@ def held_out_losses() -> str:
 
 def times_of_sparse() -> str:
     """Seconds of a sparse fit, and how many times as long others take, as Markdown."""
-    return times_beside_peers("sparse_rows", ["lbfgs", "newton-cg", "liblinear", "intelex", "glum"])
+    squares = times_beside_peers("sparse_rows", ["lbfgs", "newton-cg", "liblinear", "intelex", "glum"])
+    absolute = times_beside_peers("sparse_lasso", ["liblinear", "saga", "skglm", "celer"])
+    return f"{squares}\nUnder an L1 penalty:\n\n{absolute}"
 
 
 def times_beside_peers(program: str, peers: list[str]) -> str:

@@ -219,6 +219,16 @@ def _are_in_table(c: Calibration) -> bool:
     return {method: share for method, share in named.items() if share != 0} == c.shares
 
 
+def _are_factors(m: WideModel) -> bool:
+    factors = m.penalty_factors
+    return len(factors) in (0, len(m.coef)) and is_finite(factors) and bool((factors >= 0).all())
+
+
+def _are_factors_of(m: LogisticModel) -> bool:
+    is_sound = all(0 <= factor < math.inf for factor in m.penalty_factors.values())
+    return is_sound and set(m.penalty_factors) <= set(m.design.variables)
+
+
 def _is_falling(path: PenaltyPath) -> bool:
     """Whether each value is below the one before, and has a loss of each fold."""
     is_falling = all(a.l2 > b.l2 for a, b in pairwise(path.points))
@@ -256,6 +266,11 @@ OF_MODELS = (
     Rule("offset", lambda m: m.has_offset or not m.offset, "no column where there is no offset"),
 )
 # What predictions and the words of a model rely on; each holds only if those before it do.
+OF_PENALTIES = (
+    Rule("l2", lambda m: 0 <= m.l2 < math.inf, "a finite number of at least 0"),
+    Rule("l1", lambda m: 0 <= m.l1 < math.inf and m.l1 + m.l2 > 0, "a finite number, above 0 where `l2` is 0"),
+    Rule("penalty_factors", _are_factors, "none, or a finite number of at least 0 for each column"),
+)
 RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
     Numbers: (
         Rule("names", lambda t: len(t.lacks) in (0, len(t.names)), "as many names as `lacks` has, if any"),
@@ -329,7 +344,8 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("first_index", lambda m: m.first_index in (None, 0, 1), "0, 1 or nothing"),
         Rule("first_index", lambda m: m.first_index is None or not m.feature_names, "nothing where there are names"),
         Rule("standard_deviations", _are_deviations_of, "a number of at least 0 for each coefficient"),
-        Rule("l2", lambda m: 0 < m.l2 < math.inf, "a finite number above 0"),
+        *OF_PENALTIES,
+        Rule("path", lambda m: m.path is None or m.path.l2 == m.l2, "the penalty that the model has"),
     ),
     HashedText: (Rule("bits", lambda t: 1 <= t.bits <= OPTIONS[HASH]["bits"][1], "a whole number from 1 to 26"),),
     HashedModel: (
@@ -338,7 +354,7 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("hashed", lambda m: bool(m.hashed), "one text or more"),
         Rule("standard_deviations", _are_deviations_of, "a number of at least 0 for each coefficient"),
         Rule("coef", lambda m: is_finite(m.coef) and len(m.coef) == len(m.columns), "a finite number of each column"),
-        Rule("l2", lambda m: 0 < m.l2 < math.inf, "a finite number above 0"),
+        *OF_PENALTIES,
     ),
     LogisticModel: (
         *OF_MODELS,
@@ -353,6 +369,7 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("l2", lambda m: not (m.l2 and m.penalty), "0 under another penalty"),
         Rule("l1", lambda m: 0 <= m.l1 < np.inf, "a finite number of at least 0"),
         Rule("l1", lambda m: not (m.l1 and m.penalty), "0 under another penalty"),
+        Rule("penalty_factors", _are_factors_of, "finite numbers of at least 0 for columns of its design"),
         Rule("modified_score", _has_score, "a number of at least 0 under Firth's penalty, and none without"),
         Rule("mean_predicted", _is_mean, "a share under Firth's penalty, and none without"),
         Rule("profile", _is_profile_of, "one for each coefficient"),

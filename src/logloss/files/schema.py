@@ -41,7 +41,8 @@ ESTIMATE = {"value": float, "low": float, "high": float, "reason": str}
 WHOLE_FILE, HEADER = "the file", "the header"
 # What older files of the same format do not have, as it is there.
 LATER: dict[str, Any] = {"constraint": "", "sides": [], "pairs": [], "pair_terms": [], "derived": []}
-LATER |= {"feature_names": packed_texts(()), "first_index": None, "standard_deviations": []}
+LATER |= {"feature_names": packed_texts(()), "first_index": None, "standard_deviations": [], "penalty_factors": {}}
+LATER |= {"path": None}
 
 
 # Looked up once for each class: a model has a thousand terms of one class.

@@ -183,4 +183,4 @@ def check_hashed(is_penalised: bool, refused: Mapping[str, object]) -> None:
             f"`{name}` is not available beside hash(…), whose columns are sparse. Leave out either of them."
         )
     if not is_penalised:
-        raise DataError("hash(…) makes more columns than rows determine: pass a penalty, l2= (such as l2=1).")
+        raise DataError("hash(…) makes more columns than rows determine: pass a penalty, l2= (such as l2=1) or l1=.")

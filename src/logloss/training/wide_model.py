@@ -29,10 +29,14 @@ from logloss.errors import DataError
 from logloss.text import count, counted, listed, printable, value_text
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.model_predictions import ModelPredictions
+from logloss.training.penalty_path import PenaltyPath
 from logloss.training.separation import Separation
 
 # Coefficients of a table, and of `to_dict`.
 MOST_LISTED = 200
+# The penalty of each column is the same.
+NO_FACTORS = np.zeros(0)
+NO_FACTORS.flags.writeable = False
 
 
 class NamedCoefficients(Mapping[str, float]):
@@ -165,7 +169,7 @@ def check_width(got: int, expected: int) -> None:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WideModel(ModelPredictions, Answer):
-    """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit` on a sparse matrix with an L2 penalty.
+    """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit` on a sparse matrix with a penalty.
 
     Attributes
     ----------
@@ -186,9 +190,14 @@ class WideModel(ModelPredictions, Answer):
         Log loss and bound of each pass that evaluates them, the last one the result unless a step was rejected; their
         `coefficients` are empty.
     n_products : int
-        Walks over the rows beside these: each multiplies the Hessian with a direction.
+        Walks over the rows beside these: each multiplies the Hessian with a direction. With `l1` these are walks over
+        the columns of working sets, by columns or by rows.
     l2 : float
         Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn.
+    l1 : float
+        Strength of the L1 penalty on the summed loss, under which coefficients may be exactly 0; 0: none.
+    penalty_factors : array of shape (n_features,) or (0,)
+        What both are multiplied with in each column, where that was given.
     n_rows, n_positive, sum_weight, base_rate : int, int or None, float, float
         Rows that took part, those that are positive (None where labels are soft or rows have weights), their weight,
         and their mean label.
@@ -202,6 +211,8 @@ class WideModel(ModelPredictions, Answer):
         The names of the columns where they have names, else ().
     first_index : int or None
         The index of the first column in the svmlight file that it was fitted to; None of a matrix in memory.
+    path : PenaltyPath or None
+        The penalties that were compared, with `l2_path`, and the log loss of the held-out rows at each.
 
     Examples
     --------
@@ -232,6 +243,14 @@ class WideModel(ModelPredictions, Answer):
     feature_names: PackedTexts = ()
     first_index: int | None = None
     standard_deviations: Packed = field(default_factory=no_numbers, compare=False)
+    l1: float = 0.0
+    penalty_factors: Array = field(default_factory=lambda: NO_FACTORS, compare=False)
+    path: PenaltyPath | None = None
+
+    @property
+    def n_nonzero(self) -> int:
+        """How many coefficients are not 0."""
+        return int(np.count_nonzero(self.coef))
 
     @property
     def coefficients(self) -> NamedCoefficients:
@@ -301,7 +320,10 @@ class WideModel(ModelPredictions, Answer):
         put(figures, "intercept", self.intercept)
         largest = {name: value for name, value, _ in self.largest(MOST_LISTED)}
         figures |= {"largest_coefficients": largest, "fit_intercept": self.fit_intercept}
-        figures |= {"n_features": self.n_features, "n_used": int(np.count_nonzero(self.coef)), "l2": self.l2}
+        figures |= {"n_features": self.n_features, "n_used": self.n_nonzero, "l2": self.l2, "l1": self.l1}
+        if len(self.penalty_factors):
+            figures["n_penalty_factors"] = int(np.count_nonzero(self.penalty_factors != 1))
+            figures["n_not_penalised"] = int(np.count_nonzero(self.penalty_factors == 0))
         figures |= {"n_rows": self.n_rows, "n_values": self.n_values, "sum_weight": self.sum_weight}
         if self.n_positive is not None:
             figures["n_positive"] = self.n_positive
@@ -309,4 +331,7 @@ class WideModel(ModelPredictions, Answer):
         put(figures, "log_loss_nats", self.log_loss)
         put(figures, "certificate_nats_per_row", self.certificate.nats_per_row)
         figures |= {"certificate_is_proven": self.certificate.is_proven, "n_passes": len(self.passes)}
-        return figures | {"n_products": self.n_products, "notes": list(self.notes)}
+        figures |= {"n_products": self.n_products}
+        if self.path is not None:
+            figures["path"] = self.path.figures
+        return figures | {"notes": list(self.notes)}

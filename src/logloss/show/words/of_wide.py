@@ -8,6 +8,7 @@ import numpy as np
 
 from logloss.information import entropy
 from logloss.show.words.of_model import certified, note_line, odds_ratio
+from logloss.show.words.of_path import MOST_IN_TEXT, left_out_of, path_rows, remarks_of_path
 from logloss.text import (
     LONGEST_NAMED,
     columns,
@@ -29,7 +30,10 @@ NO_INTERVALS = "no information matrix of so many columns is formed, and the pena
 def text_of(model: WideModel) -> str:
     """The whole model."""
     lines = [*columns(*coefficient_rows(model), gap="   "), *left_out(model), ""]
-    return printable_lines("\n".join([head_of(model), "", *lines, *remarks_of(model)]))
+    whole = [head_of(model), "", *lines, *remarks_of(model)]
+    if model.path is not None:
+        whole += ["", *columns(*path_rows(model.path, MOST_IN_TEXT), gap="   "), *left_out_of(model.path, MOST_IN_TEXT)]
+    return printable_lines("\n".join(whole))
 
 
 def head_of(model: WideModel) -> str:
@@ -43,9 +47,21 @@ def head_of(model: WideModel) -> str:
         f"{counted(model.n_rows, 'row')} ({share})",
         counted(model.n_values, "value"),
         *([] if model.fit_intercept else ["no intercept"]),
-        f"l2 = {model.l2:g}",
+        *penalties(model),
     ]
     return ", ".join(clauses)
+
+
+def penalties(model: WideModel) -> list[str]:
+    """The strengths of its penalties, and for how many columns they are multiplied."""
+    strengths = [f"{name} = {value:g}" for name, value in (("l1", model.l1), ("l2", model.l2)) if value]
+    n_factors = int(np.count_nonzero(model.penalty_factors != 1))
+    return [*strengths, *([f"penalty factors of {counted(n_factors, 'column')}"] if n_factors else [])]
+
+
+def zeros(model: WideModel) -> str:
+    """How many coefficients are not 0, under a penalty that makes some 0."""
+    return f"{count(model.n_nonzero)} of {counted(model.n_features, 'coefficient')} are not zero" if model.l1 else ""
 
 
 def coefficient_rows(model: WideModel, most: int = IN_TEXT) -> tuple[list[list[str]], str]:
@@ -61,8 +77,7 @@ def coefficient_rows(model: WideModel, most: int = IN_TEXT) -> tuple[list[list[s
 
 def left_out(model: WideModel, most: int = IN_TEXT) -> list[str]:
     """How many coefficients are not shown."""
-    n_used = int(np.count_nonzero(model.coef))
-    n_left, n_unused = max(n_used - most, 0), model.n_features - n_used
+    n_left, n_unused = max(model.n_nonzero - most, 0), model.n_features - model.n_nonzero
     clauses = [f"{count(n_left)} more, smaller ones"] if n_left else []
     clauses += [f"{count(n_unused)} of 0"] if n_unused else []
     return [f"… and {', '.join(clauses)}: model.coef"] if clauses else []
@@ -75,10 +90,14 @@ def remarks_of(model: WideModel) -> list[str]:
     if baseline > 0 and not model.has_offset:
         clauses.append(f"skill {percent(1 - model.log_loss / baseline, 1)}")
     passes = counted(len(model.passes), "pass", "passes")
-    products = counted(model.n_products, "product", "products")
+    products = f"{counted(model.n_products, 'product', 'products')} with the Hessian"
+    if model.l1:
+        products = f"{counted(model.n_products, 'walk')} over working sets"
     return [
         "; ".join(clauses),
+        *([f"zero       {zeros(model)}"] if model.l1 else []),
         f"intervals  not available: {NO_INTERVALS}",
-        f"optimum    {certified(model.certificate, 'the minimum')}; {passes} and {products} with the Hessian",
+        f"optimum    {certified(model.certificate, 'the minimum')}; {passes} and {products}",
+        *([] if model.path is None else remarks_of_path(model.path)),
         *map(note_line, model.notes),
     ]
