@@ -428,12 +428,11 @@ def fit(
                 table = as_source(table, header=header)
                 derives = features_of(names, own_names(table))
                 if derives is not None and derives.hashed:
-                    refused = {"shapes": shapes, "pooled": pooled, "pairs": pairs, "cv": cv}
-                    refused |= {"penalty_factors": penalty_factors}
-                    refused |= {"monotonic_cst": monotonic_cst, "l2_path": options.l2_path, "penalty": penalty}
+                    refused = {"shapes": shapes, "pooled": pooled, "pairs": pairs, "penalty_factors": penalty_factors}
+                    refused |= {"monotonic_cst": monotonic_cst, "penalty": penalty}
                     refused |= {"cluster": cluster, "engine": engine, "covariance": covariance}
                     refused |= {"missing": None if missing in ("error", "drop") else missing}
-                    check_hashed(l1 + l2 > 0, refused)
+                    check_hashed(l1 + l2 > 0 or options.l2_path is not None, refused)
             columns, codes = (names, categories) if derives is None else (derives.columns, derives.codes_of(categories))
             source, roles = bind(table, requested, features=columns, exclude=exclude, categories=codes)
         else:
@@ -461,6 +460,9 @@ def fit(
                     rows.labels,
                     l1=l1,
                     l2=l2,
+                    l2_path=l2_path,
+                    cv=cv,
+                    selection=selection,
                     fit_intercept=fit_intercept,
                     sample_weight=rows.beside.get("sample_weight"),
                     counts=rows.beside.get("counts"),
