@@ -240,12 +240,13 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             "leave_one_out": False,
             "start": getattr(self, "model_", None) if self.warm_start else None,
         }
-        if is_sparse(X):
-            with reworded(as_scikit_learn_warns):
-                return fit(X, label, sample_weight=weight, **options)
         names = tuple(getattr(self, "feature_names_in_", ()))
         # None, or, as far as scikit-learn lets them through, some twice.
-        if len(set(names)) < X.shape[1]:
+        has_names = len(set(names)) == X.shape[1]
+        if is_sparse(X):
+            with reworded(as_scikit_learn_warns):
+                return fit(X, label, feature_names=names if has_names else None, sample_weight=weight, **options)
+        if not has_names:
             names = matrix_names(X.shape[1])
         columns = {"y_true": Column(label), MATRIX: Column(X, names=names)}
         if weight is not None:

@@ -21,21 +21,21 @@ def coefficients(model: WideModel) -> Drawing:
     n = len(largest)
     table = SmallTable(
         {
-            "name": [name for name, _ in largest],
-            "coefficient": [min(max(value, -FARTHEST), FARTHEST) for _, value in largest],
+            "name": [name for name, _, _ in largest],
+            "coefficient": [min(max(value, -FARTHEST), FARTHEST) for _, value, _ in largest],
             "low": [math.nan] * n,
             "high": [math.nan] * n,
             "is_reference": [False] * n,
             "is_heading": [False] * n,
         }
     )
-    name, top = largest[0]
+    name, top, _ = largest[0]
     sentence = (
-        f"Odds ratios of {printable(model.positive)}, the {n} farthest from 1 of "
+        f"Odds ratios of {printable(model.positive)}, the {n} with the largest effects per standard deviation of "
         f"{counted(model.n_features, 'column')}: {name} multiplies the odds by {odds_ratio(top)} per unit. "
         "Intervals are not available."
     )
-    rows = [["", "coefficient", "odds ratio"], *([name, significant(v), odds_ratio(v)] for name, v in largest)]
+    rows = [["", "coefficient", "odds ratio"], *([name, significant(v), odds_ratio(v)] for name, v, _ in largest)]
     return Drawing(
         "coefficients", title, sentence, {"coefficients": table}, {"positive": printable(model.positive)}, rows
     )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from logloss.information import entropy
@@ -60,17 +62,19 @@ def zeros(model: WideModel) -> str:
 
 def coefficient_rows(model: WideModel, most: int = IN_TEXT) -> tuple[list[list[str]], str]:
     """The intercept and the largest coefficients, below the names of the columns; how these align."""
-    rows = [["", "coefficient", "odds ratio"]]
+    rows = [["", "coefficient", "odds ratio", "per std. deviation"]]
     if model.fit_intercept:
-        rows.append(["intercept", significant(model.intercept), ""])
-    rows += [[name, significant(value), odds_ratio(value)] for name, value in model.largest(most)]
-    return rows, "lrr"
+        rows.append(["intercept", significant(model.intercept), "", ""])
+    for name, value, effect in model.largest(most):
+        of_deviation = "" if math.isnan(effect) else significant(effect)
+        rows.append([printable(name), significant(value), odds_ratio(value), of_deviation])
+    return rows, "lrrr"
 
 
 def left_out(model: WideModel, most: int = IN_TEXT) -> list[str]:
     """How many coefficients are not shown."""
     n_left, n_unused = max(model.n_nonzero - most, 0), model.n_features - model.n_nonzero
-    clauses = [f"{count(n_left)} more, nearer to 0"] if n_left else []
+    clauses = [f"{count(n_left)} more, smaller ones"] if n_left else []
     clauses += [f"{count(n_unused)} of 0"] if n_unused else []
     return [f"… and {', '.join(clauses)}: model.coef"] if clauses else []
 
