@@ -34,6 +34,7 @@ from logloss.onepass.summaries.sparse_sums import (
     SparseProductSummary,
 )
 from logloss.training.certificate import Pass
+from logloss.training.dual_newton import DualNewton, has_dual
 from logloss.training.interruptible import PASSES, tell_phase
 
 # Conjugate gradients end once a product gains less than this share of the mean gain of a product of the step.
@@ -178,7 +179,8 @@ class Preconditioner:
         l2 = self.problem.l2
         own = now.sums.of_columns[:, 1]
         self.n_products += n_products
-        if self.heavy is None and self.n_products:
+        # Where there are fewer rows than columns, the dual takes its place.
+        if self.heavy is None and self.n_products and not has_dual(self.problem):
             self._choose(own)
         n_values = max(self.problem.rows.matrix.n_values, 1)
         times = 1.0 if self.factor is None else TIMES_TO_RENEW
@@ -198,9 +200,8 @@ class Preconditioner:
         largest = largest[np.argsort(-own[largest], kind="stable")]
         places = np.zeros(len(own), np.int32)
         places[largest] = np.arange(1, len(largest) + 1)
-        limits, pairs = np.array(BLOCK_COLUMNS), np.zeros(len(BLOCK_COLUMNS))
-        matrix = problem.rows.matrix
-        csr_rows.csr_pairs(matrix.indptr, matrix.indices, frozen(places), limits, pairs)
+        limits, matrix = np.array(BLOCK_COLUMNS), problem.rows.matrix
+        pairs = matrix.pairs(places, limits)
         fits = pairs <= PAIRS_OF_VALUE * matrix.n_values
         if fits.any() and len(largest):
             n_columns, self.n_pairs = int(limits[fits][-1]), float(pairs[fits][-1])
@@ -284,12 +285,15 @@ def find_sparse_optimum(problem: SparseProblem, start: Array, max_passes: int) -
     """Passes from a start until the bound is within the tolerance, no step helps, or as many as are allowed."""
     now = problem.evaluated(start)
     passes, n_products, n_of_step = [problem.told(now)], 0, 0
-    inverse = Preconditioner(problem)
+    inverse, dual = Preconditioner(problem), DualNewton(problem)
     while now.bound > problem.tolerance * problem.sum_weight:
         if len(passes) >= max_passes:
             return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=True)
-        inverse.update(now, n_of_step)
-        step, n_of_step = truncated_newton(problem, now, inverse)
+        if dual.is_worth(n_products):
+            step, n_of_step = dual.step(now)
+        else:
+            inverse.update(now, n_of_step)
+            step, n_of_step = truncated_newton(problem, now, inverse)
         n_products += n_of_step
         tried = shortened(problem, now, step, max_passes - len(passes))
         passes += map(problem.told, tried)
