@@ -48,7 +48,7 @@ from logloss.training.optimum import find_optimum, first_point
 from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import Learned, learn, starting_sample
-from logloss.training.sparse_fit import is_fitted_dense, refuse_beside_sparse, sparse_model
+from logloss.training.sparse_fit import is_fitted_dense, is_wide, refuse_beside_matrix, sparse_model
 from logloss.training.standard_errors import INFORMATION
 
 
@@ -353,12 +353,12 @@ def fit(
         engine=engine,
         progress=progress,
     )
-    if is_sparse(data):
+    if is_sparse(data) or (is_wide(data) and not is_table):
         refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
         refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst, "cv": cv}
         refused |= {"l2_path": options.l2_path, "penalty": penalty, "cluster": cluster, "engine": engine}
         refused |= {"missing": None if missing == "error" else missing}
-        refuse_beside_sparse(refused)
+        refuse_beside_matrix(data, refused)
         options.check_clusters(())
         if not is_fitted_dense(data, options):
             return sparse_model(data, y_true, requested, options, start=start, on_pass=on_pass)

@@ -196,6 +196,11 @@ def _what_would_fit(design: Design) -> str:
     # A line has one coefficient.
     n_left = design.width - np.cumsum([size - 1 for size in curves])
     if not curves or n_left[-1] > MOST_COEFFICIENTS:
+        if not design.categories and not design.shapes:
+            return (
+                "Leave out columns; or, as all are numbers, pass them as an array, fit(X.to_numpy(), y, l2=1.0): under "
+                "a penalty it may have more."
+            )
         return "Leave out columns, or merge rare levels."
     n_lines = int(np.argmax(n_left <= MOST_COEFFICIENTS)) + 1
     widest = max((term for term in design.shapes if term.kind != LINEAR), key=lambda term: sum(term.parts))

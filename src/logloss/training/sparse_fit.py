@@ -1,4 +1,4 @@
-"""fit() of a sparse matrix: labels and weights beside it, the passes, the model.
+"""fit() of a matrix, sparse or of many columns: labels and weights beside it, the passes, the model.
 
 >>> import logloss, scipy.sparse
 >>> logloss.fit(scipy.sparse.csr_array([[0.0], [1.0], [2.0], [3.0]]), [0, 1, 0, 1], l2=1.0).n_features
@@ -14,12 +14,12 @@ from typing import Any
 
 import numpy as np
 
-from logloss.data.binding import bind
+from logloss.data.binding import bind, features_matrix
 from logloss.data.block import Block
 from logloss.data.checks.labels import Coding, judge_coding
 from logloss.data.request import RowOptions
 from logloss.data.rows import Array, Roles, positive_text
-from logloss.data.sparse_rows import SparseRows, check_shape
+from logloss.data.sparse_rows import SparseRows, check_shape, is_sparse
 from logloss.errors import ConvergenceWarning, DataError, warn
 from logloss.text import count, counted, significant
 from logloss.training.certificate import Certificate
@@ -63,19 +63,27 @@ class BesideMatrix:
         return float(self.mass @ self.labels) / self.sum_weight
 
 
-def refuse_beside_sparse(given: Mapping[str, object]) -> None:
-    """Refuse options that need a dense table. given: by name; None and () are as if left out."""
+def is_wide(X: object) -> bool:
+    """Whether it is an array of more columns than a Hessian is formed of."""
+    return isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] > MOST_COEFFICIENTS
+
+
+def refuse_beside_matrix(X: Any, given: Mapping[str, object]) -> None:
+    """Refuse options that need a Hessian of all columns. given: by name; None and () are as if left out."""
+    what, then = "a sparse matrix", "Pass X.toarray() if that fits in memory"
+    if is_wide(X):
+        what, then = f"an array of more than {count(MOST_COEFFICIENTS)} columns", "Choose fewer columns"
     for name, value in given.items():
         if value is None or (isinstance(value, tuple) and not value):
             continue
         raise DataError(
-            f"`{name}` is not available for a sparse matrix, which is fitted with l2=, sample_weight=, counts=, "
-            f"offset= and fit_intercept=. Pass X.toarray() if that fits in memory, or leave `{name}` out."
+            f"`{name}` is not available for {what}, which is fitted with l2=, sample_weight=, counts=, "
+            f"offset= and fit_intercept=. {then}, or leave `{name}` out."
         )
 
 
 def is_fitted_dense(X: Any, options: FitOptions) -> bool:
-    """Whether a sparse matrix is fitted as a dense one: without an L2 penalty alone, where that is small."""
+    """Whether a matrix is fitted with a Hessian of all columns: without an L2 penalty alone, where that is small."""
     check_shape(X)
     if options.l2 > 0 and not options.l1:
         return False
@@ -85,6 +93,11 @@ def is_fitted_dense(X: Any, options: FitOptions) -> bool:
     needed, then = "a penalty is needed: without one", "Pass l2= (such as l2=1)."
     if options.l1:
         needed, then = "`l1` must be 0: under an L1 penalty", "Pass l2= alone."
+    if is_wide(X):
+        raise DataError(
+            f"{needed} a Hessian of all columns is formed, of {count(MOST_COEFFICIENTS)} at most; `X` has "
+            f"{counted(X.shape[1], 'column')}. {then}"
+        )
     raise DataError(
         f"{needed} a sparse matrix is fitted as a dense one, of at most {count(MOST_COEFFICIENTS)} columns and "
         f"{MOST_DENSE >> 20} MB; `X` has {counted(X.shape[1], 'column')} and takes {significant(size / 2**20)} MB. "
@@ -99,7 +112,7 @@ def beside_matrix(X: Any, y_true: Any, requested: RowOptions) -> BesideMatrix:
 
     n_rows = X.shape[0]
     if isinstance(y_true, str):
-        raise DataError("labels of a sparse matrix must be an array, one for each row; got a name.")
+        raise DataError("labels of a matrix must be an array, one for each row; got a name.")
     if n_rows == 0:
         raise DataError("expected at least one row; `X` has none.")
     # A matrix of no columns stands for it where lengths are compared.
@@ -131,8 +144,10 @@ def beside_matrix(X: Any, y_true: Any, requested: RowOptions) -> BesideMatrix:
 def sparse_model(
     X: Any, y_true: Any, requested: RowOptions, options: FitOptions, *, start: object, on_pass: Any
 ) -> WideModel:
-    """The fit of a sparse matrix with an L2 penalty."""
+    """The fit of a matrix, sparse or an array, with an L2 penalty."""
     from logloss.onepass.run import blas_on_one_thread
+
+    X = X if is_sparse(X) else features_matrix(X)
 
     with blas_on_one_thread(), told_of_waiting(requested.progress):
         beside = beside_matrix(X, y_true, requested)

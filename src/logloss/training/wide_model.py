@@ -1,4 +1,4 @@
-"""A model of a sparse matrix, of up to millions of coefficients: held as one array, and found by name.
+"""A model of a matrix of many columns, of up to millions of coefficients: held as one array, and found by name.
 
 >>> import logloss, scipy.sparse
 >>> rows = scipy.sparse.csr_array([[0.0, 2.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
@@ -19,6 +19,7 @@ from logloss.answers.answer import Answer
 from logloss.answers.figures import put
 from logloss.data.binding import features_matrix
 from logloss.data.columns import as_column
+from logloss.data.dense_matrix import DenseMatrix
 from logloss.data.rows import Array
 from logloss.data.source import warn_of_order
 from logloss.data.sparse_rows import CsrMatrix, is_sparse
@@ -84,13 +85,13 @@ class WidePredictor:
     def answer_to(self, missing: str | None) -> str:
         """What is done with missing values: an error, the only choice."""
         if missing not in (None, "error"):
-            raise DataError(f'a model of a sparse matrix takes missing="error" only; got {value_text(missing)}.')
+            raise DataError(f'a model of a matrix of many columns takes missing="error" only; got {value_text(missing)}.')
         return "error"
 
     @property
     def columns(self) -> tuple[str, ...]:
         """A table has no columns of this model."""
-        raise DataError("a model of a sparse matrix reads matrices, sparse or dense, and labels that are an array.")
+        raise DataError("a model of a matrix of many columns reads matrices, sparse or dense, and labels that are an array.")
 
     def logits(self, X: Any, offset: Any = None, missing: str | None = None) -> Array:
         """Log-odds of each row of X, shape (n_rows,)."""
@@ -117,17 +118,11 @@ class WidePredictor:
             return matrix.logits(self.intercept, self.coef)
         X = features_matrix(X)
         check_width(X.shape[1], n_columns)
-        logits = X @ self.coef + self.intercept
-        if not np.isfinite(logits).all() and not np.isfinite(X).all():
-            row = int(np.argmin(np.isfinite(X).all(axis=1)))
-            column = int(np.argmin(np.isfinite(X[row])))
-            raise DataError(
-                f"`X` must be finite; row {row:,}, column {column:,} has {value_text(float(X[row, column]))}."
-            )
-        return logits
+        matrix, _ = DenseMatrix.of(X)
+        return matrix.logits(self.intercept, self.coef)
 
     def contributions(self, X: Any) -> list[dict[str, float]]:
-        """Not of a sparse matrix."""
+        """Not of a matrix of many columns."""
         raise DataError(
             "contributions are those of a dense table, whose columns have means: of a sparse row, each value times "
             "model.coef at its column is what it adds."
@@ -142,7 +137,8 @@ def check_width(got: int, expected: int) -> None:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WideModel(ModelPredictions, Answer):
-    """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit` on a sparse matrix with an L2 penalty.
+    """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit` on a sparse matrix, or an array of more
+    than 5,000 columns, with an L2 penalty.
 
     Attributes
     ----------
@@ -160,7 +156,7 @@ class WideModel(ModelPredictions, Answer):
         Log loss and bound of each pass that evaluates them, the last one the result unless a step was rejected; their
         `coefficients` are empty.
     n_products : int
-        Walks over the rows beside these: each multiplies the Hessian with a direction.
+        Walks over the rows beside these: each multiplies the Hessian with a direction, or rows with each other.
     l2 : float
         Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn.
     n_rows, n_positive, sum_weight, base_rate : int, int or None, float, float
