@@ -60,16 +60,20 @@ class DualPoint:
 
 @dataclass(slots=True)
 class DualNewton:
-    """The dual of a problem; `products` is formed when it is first needed."""
+    """The dual of a problem; `products` is formed when it is first needed. has_failed: whether rounding ends it."""
 
     problem: SparseProblem
     products: Array | None = field(default=None)
+    has_failed: bool = False
 
     def is_worth(self, n_products: int) -> bool:
         """Whether it pays after so many products with the Hessian."""
         problem = self.problem
-        return has_dual(problem) and EXPECTED_PRODUCTS + n_products >= problem.rows.matrix.n_rows / ROWS_OF_PRODUCT
+        if self.has_failed or not has_dual(problem):
+            return False
+        return EXPECTED_PRODUCTS + n_products >= problem.rows.matrix.n_rows / ROWS_OF_PRODUCT
 
+    @np.errstate(over="ignore", invalid="ignore")
     def step(self, now: SparseEvaluation) -> tuple[Array, int]:
         """(The step from a point to the optimum, but for the rounding of K; the walks over the rows it took)."""
         matrix = self.problem.rows.matrix
@@ -94,6 +98,8 @@ class DualNewton:
         least = SHARE_OF_TOLERANCE * problem.tolerance * problem.sum_weight
         for _ in range(MOST_STEPS):
             target = self._target(now)
+            if target is None:
+                return now
             slope = self._slope(now, *target)
             # What a step gains is about half of what the gradient promises.
             if not -slope > max(least, ROUNDING * now.objective):
@@ -119,13 +125,13 @@ class DualNewton:
         objective = objective if np.isfinite(residuals).all() else np.inf
         return DualPoint(intercept, share, alpha, of_columns, square, objective, residuals, curvatures)
 
-    def _target(self, now: DualPoint) -> tuple[float, Array]:
-        """(Intercept, α) of a whole Newton step.
+    def _target(self, now: DualPoint) -> tuple[float, Array] | None:
+        """(Intercept, α) of a whole Newton step; None where rounding leaves no positive definite matrix.
 
         With S the root of the curvatures and r the residuals it is α = Sβ − r / l2 and a move d of the intercept, where
         (S·K·S + l2)·β + S·1·d = S·(X·w + K·r / l2), and the α add up to 0.
         """
-        from scipy.linalg import cho_factor, cho_solve
+        from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
         l2, products = self.problem.l2, self.products
         assert products is not None
@@ -140,7 +146,10 @@ class DualNewton:
             found: Array = cho_solve(factor, right, check_finite=False)
             return found
 
-        beta, of_intercept = patiently(solved, size=len(matrix)).T
+        try:
+            beta, of_intercept = patiently(solved, size=len(matrix)).T
+        except LinAlgError:
+            return None
         move = 0.0
         if self.problem.fit_intercept:
             weight = float(roots @ of_intercept)

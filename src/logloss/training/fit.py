@@ -50,6 +50,7 @@ from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import Learned, learn, starting_sample
 from logloss.training.sparse_fit import is_fitted_dense, is_wide, refuse_beside_matrix, sparse_model
 from logloss.training.standard_errors import INFORMATION
+from logloss.training.wide_start import wide_start
 
 
 @described
@@ -434,6 +435,8 @@ def fit(
                 path, start_point = _chosen(problem, learned, choice, options)
                 problem = replace(problem, l2=path.l2, roles=replace(problem.roles, by=()))
                 options = replace(options, penalty=None)
+            if start_point is None and options.penalty is None:
+                start_point = wide_start(problem, options.max_passes)
             sample = None if start_point is not None else starting_sample(learned.design, learned.columns.sample)
             kind, why = options.interval_of(roles, len(problem.free), is_large=problem.is_expensive)
             first = first_point(problem, start_point, sample, options.max_passes)

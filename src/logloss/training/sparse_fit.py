@@ -65,14 +65,14 @@ class BesideMatrix:
 
 def is_wide(X: object) -> bool:
     """Whether it is an array of more columns than a Hessian is formed of."""
-    return isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] > MOST_COEFFICIENTS
+    return isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] >= MOST_COEFFICIENTS
 
 
 def refuse_beside_matrix(X: Any, given: Mapping[str, object]) -> None:
     """Refuse options that need a Hessian of all columns. given: by name; None and () are as if left out."""
     what, then = "a sparse matrix", "Pass X.toarray() if that fits in memory"
     if is_wide(X):
-        what, then = f"an array of more than {count(MOST_COEFFICIENTS)} columns", "Choose fewer columns"
+        what, then = f"an array of {count(MOST_COEFFICIENTS)} columns or more", "Choose fewer columns"
     for name, value in given.items():
         if value is None or (isinstance(value, tuple) and not value):
             continue
@@ -88,14 +88,14 @@ def is_fitted_dense(X: Any, options: FitOptions) -> bool:
     if options.l2 > 0 and not options.l1:
         return False
     size = 8 * X.shape[0] * X.shape[1]
-    if X.shape[1] <= MOST_COEFFICIENTS and size <= MOST_DENSE:
+    if X.shape[1] < MOST_COEFFICIENTS and size <= MOST_DENSE:
         return True
     needed, then = "a penalty is needed: without one", "Pass l2= (such as l2=1)."
     if options.l1:
         needed, then = "`l1` must be 0: under an L1 penalty", "Pass l2= alone."
     if is_wide(X):
         raise DataError(
-            f"{needed} a Hessian of all columns is formed, of {count(MOST_COEFFICIENTS)} at most; `X` has "
+            f"{needed} a Hessian of all coefficients is formed, of {count(MOST_COEFFICIENTS)} at most; `X` has "
             f"{counted(X.shape[1], 'column')}. {then}"
         )
     raise DataError(

@@ -47,6 +47,8 @@ SHARE_OF_DIAGONAL = 0.01
 BLOCK_COLUMNS, PAIRS_OF_VALUE, PAIRS_OF_PRODUCT = (32, 64, 128, 256, 512), 16.0, 4.0
 # A block that is there is formed anew once products since then have cost so many times as much.
 TIMES_TO_RENEW = 2.0
+# A step in the dual that leaves more of the bound than such a share is the last one.
+SHARE_LEFT_BY_DUAL = 0.1
 # Halvings of a step, and the share of the gain that the gradient promises which it must make (Armijo).
 MOST_HALVINGS, LEAST_GAIN = 30, 1e-4
 
@@ -289,7 +291,8 @@ def find_sparse_optimum(problem: SparseProblem, start: Array, max_passes: int) -
     while now.bound > problem.tolerance * problem.sum_weight:
         if len(passes) >= max_passes:
             return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=True)
-        if dual.is_worth(n_products):
+        is_dual = dual.is_worth(n_products)
+        if is_dual:
             step, n_of_step = dual.step(now)
         else:
             inverse.update(now, n_of_step)
@@ -298,8 +301,11 @@ def find_sparse_optimum(problem: SparseProblem, start: Array, max_passes: int) -
         tried = shortened(problem, now, step, max_passes - len(passes))
         passes += map(problem.told, tried)
         then = tried[-1]
+        # Products of rows are rounded: what is left is for conjugate gradients.
+        dual.has_failed |= is_dual and not then.bound < SHARE_LEFT_BY_DUAL * now.bound
         # At the end of float64 the objective no longer falls, though the gradient may.
-        if not (then.objective < now.objective or then.bound < now.bound):
-            return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=False)
-        now = then
+        if then.objective < now.objective or then.bound < now.bound:
+            now = then
+        elif not is_dual:
+            break
     return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=False)

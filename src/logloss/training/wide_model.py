@@ -137,8 +137,8 @@ def check_width(got: int, expected: int) -> None:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WideModel(ModelPredictions, Answer):
-    """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit` on a sparse matrix, or an array of more
-    than 5,000 columns, with an L2 penalty.
+    """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit` on a sparse matrix, or an array of 5,000
+    columns or more, with an L2 penalty.
 
     Attributes
     ----------
