@@ -70,6 +70,20 @@ def pairs_of(given: tuple[str, ...]) -> str | list[tuple[str, str]] | None:
     return [(first, second) for first, second in named]
 
 
+def factors_of(given: tuple[str, ...]) -> dict[str, float] | None:
+    """`penalty_factors=` from the command line: columns with their factors."""
+    found = {}
+    for each in given:
+        name, _, factor = each.rpartition("=")
+        try:
+            found[name.strip()] = float(factor)
+        except ValueError as error:
+            raise click.UsageError(f"--penalty-factor must read like age=0; got {each!r}.") from error
+        if not name.strip():
+            raise click.UsageError(f"--penalty-factor must read like age=0; got {each!r}.")
+    return found or None
+
+
 def folds_of(given: str | None) -> int | str | None:
     """`cv=` from the command line: a number of folds, or the name of a column."""
     return int(given) if given is not None and given.isdecimal() else given
@@ -97,6 +111,14 @@ def folds_of(given: str | None) -> int | str | None:
     default=0.0,
     metavar="X",
     help="Strength of the L1 penalty on the summed loss, under which coefficients may be 0; 0: none.",
+)
+@click.option(
+    "--penalty-factor",
+    "penalty_factors",
+    multiple=True,
+    metavar="COL=X",
+    callback=lambda _context, _option, given: factors_of(given),
+    help="What --l1 and --l2 are multiplied with for a column, 0: no penalty (repeatable).",
 )
 @click.option(
     "--penalty",

@@ -160,6 +160,32 @@ class DenseMatrix:
         n_places = np.count_nonzero((places > 0) & (places <= limits[:, None]), axis=1)
         return 0.5 * self.n_rows * (1.0 + n_places) ** 2 / PAIRS_BY_BLAS
 
+    def column_norms(self, mass: Array) -> Array:
+        """√Σ mass·x² of each column, shape (n_columns,)."""
+        squares = np.zeros(self.n_columns)
+        with np.errstate(over="ignore"):
+            for rows, columns, tile in tiles_of(self.values, 0, self.n_rows):
+                tile = np.square(tile)
+                squares[columns] += mass[rows] @ tile if len(mass) else tile.sum(axis=0)
+        return np.sqrt(squares, out=squares)
+
+    def taken(self, columns: Array, mass: Array) -> DenseMatrix:
+        """A copy of some columns, which ascend; rows of mass 0 have values, too."""
+        return DenseMatrix.of(self.values[:, columns])[0]
+
+    def by_columns(self) -> tuple[Array, Array, Array]:
+        """The same by columns, none of whose values is left out: starts, rows, values, as of `csc_columns`."""
+        n_rows, n_columns = self.values.shape
+        rows = np.tile(np.arange(n_rows, dtype=np.int32), n_columns)
+        return np.arange(n_columns + 1) * n_rows, rows, self.values.ravel(order="F").astype(np.float64)
+
+    @property
+    def arrays(self) -> tuple[Array, Array, Array]:
+        """The same as the kernels of sparse rows take it, a copy; none of the values is left out."""
+        n_rows, n_columns = self.values.shape
+        indices = np.tile(np.arange(n_columns), n_rows)
+        return frozen(np.arange(n_rows + 1) * n_columns), frozen(indices), frozen(self.values.ravel())
+
     def ends_of_parts(self, n_parts: int) -> list[int]:
         """Where runs of about as many rows each end."""
         return [self.n_rows * (k + 1) // n_parts for k in range(n_parts)]

@@ -22,7 +22,7 @@ from logloss.data.dense_matrix import NONE, DenseMatrix, frozen
 from logloss.data.rows import Array
 from logloss.data.values import EXACT, IF_INEXACT, rounded_as_floats
 from logloss.errors import DataError
-from logloss.onepass.kernels import csr_rows
+from logloss.onepass.kernels import csc_columns, csr_rows
 from logloss.text import count, value_text
 
 # Of a matrix of more columns the vectors of a fit, about twelve, take more than 10 GB.
@@ -139,6 +139,24 @@ class CsrMatrix:
         pairs = np.zeros(len(limits))
         csr_rows.csr_pairs(self.indptr, self.indices, frozen(places), limits, pairs)
         return pairs
+
+    def column_norms(self, mass: Array) -> Array:
+        """√Σ mass·x² of each column, shape (n_columns,)."""
+        squares = np.zeros(self.n_columns)
+        csc_columns.csr_norms(*self.arrays, mass, squares)
+        return np.sqrt(squares, out=squares)
+
+    def taken(self, columns: Array, mass: Array) -> CsrMatrix:
+        """A copy of some columns, which ascend; rows of mass 0 without values."""
+        places = np.zeros(self.n_columns, np.int32)
+        places[columns] = np.arange(1, len(columns) + 1)
+        arrays = csc_columns.csr_take(*self.arrays, mass, frozen(places))
+        return CsrMatrix(*map(frozen, arrays), len(columns))
+
+    def by_columns(self) -> tuple[Array, Array, Array]:
+        """The same by columns: starts, rows, values, as of `csc_columns`."""
+        starts, rows, values = csc_columns.csc_of(*self.arrays, self.n_columns)
+        return starts, rows, values
 
     def ends_of_parts(self, n_parts: int) -> list[int]:
         """Where runs of rows with about as many values each end."""

@@ -54,7 +54,7 @@ def _classifier(
     coefficients: Array,
     names: Sequence[str] | None,
 ) -> LogisticRegression:
-    l1 = model.l1 if isinstance(model, LogisticModel) else 0.0
+    l1 = 0.0 if isinstance(model, AdditiveModel) else model.l1
     l2 = 0.0 if isinstance(model, AdditiveModel) else model.l2
     options: dict[str, Any] = {"C": 1 / (l1 + l2) if l1 + l2 else math.inf}
     if l1:

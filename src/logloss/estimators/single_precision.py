@@ -48,7 +48,7 @@ def rounded_certificate(
     curvature = curvature_of_move(X, weight, move, model.l2)
     bound = bound_after_move(model.certificate.nats_per_row, curvature / model.sum_weight)
     # No absolute value turns its sign within 2²³ moves either way, before which the objective has no kink.
-    if isinstance(model, LogisticModel) and model.l1:
+    if model.l1:
         bound += model.certificate.nats_per_row * 2.0**-22
     return Certificate(bound, bool(np.isfinite(bound)))
 

@@ -216,6 +216,16 @@ def _are_in_table(c: Calibration) -> bool:
     return {method: share for method, share in named.items() if share != 0} == c.shares
 
 
+def _are_factors(m: WideModel) -> bool:
+    factors = m.penalty_factors
+    return len(factors) in (0, len(m.coef)) and is_finite(factors) and bool((factors >= 0).all())
+
+
+def _are_factors_of(m: LogisticModel) -> bool:
+    is_sound = all(0 <= factor < math.inf for factor in m.penalty_factors.values())
+    return is_sound and set(m.penalty_factors) <= set(m.design.variables)
+
+
 def _is_falling(path: PenaltyPath) -> bool:
     """Whether each value is below the one before, and has a loss of each fold."""
     is_falling = all(a.l2 > b.l2 for a, b in pairwise(path.points))
@@ -312,7 +322,9 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("intercept", lambda m: math.isfinite(m.intercept), "a finite number"),
         Rule("intercept", lambda m: m.fit_intercept or m.intercept == 0, "0, as no intercept was fitted"),
         Rule("coef", lambda m: is_finite(m.coef), "finite numbers"),
-        Rule("l2", lambda m: 0 < m.l2 < math.inf, "a finite number above 0"),
+        Rule("l2", lambda m: 0 <= m.l2 < math.inf, "a finite number of at least 0"),
+        Rule("l1", lambda m: 0 <= m.l1 < math.inf and m.l1 + m.l2 > 0, "a finite number, above 0 where `l2` is 0"),
+        Rule("penalty_factors", _are_factors, "none, or a finite number of at least 0 for each column"),
     ),
     LogisticModel: (
         *OF_MODELS,
@@ -327,6 +339,7 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("l2", lambda m: not (m.l2 and m.penalty), "0 under another penalty"),
         Rule("l1", lambda m: 0 <= m.l1 < np.inf, "a finite number of at least 0"),
         Rule("l1", lambda m: not (m.l1 and m.penalty), "0 under another penalty"),
+        Rule("penalty_factors", _are_factors_of, "finite numbers of at least 0 for columns of its design"),
         Rule("modified_score", _has_score, "a number of at least 0 under Firth's penalty, and none without"),
         Rule("mean_predicted", _is_mean, "a share under Firth's penalty, and none without"),
         Rule("profile", _is_profile_of, "one for each coefficient"),

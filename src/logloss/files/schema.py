@@ -29,7 +29,7 @@ ESTIMATE = {"value": float, "low": float, "high": float, "reason": str}
 # What a file holds outermost: its fields are named alone.
 WHOLE_FILE, HEADER = "the file", "the header"
 # What older files of the same format do not have, as it is there.
-LATER: dict[str, Any] = {"constraint": "", "sides": [], "pairs": [], "pair_terms": []}
+LATER: dict[str, Any] = {"constraint": "", "sides": [], "pairs": [], "pair_terms": [], "penalty_factors": {}}
 
 
 # Looked up once for each class: a model has a thousand terms of one class.

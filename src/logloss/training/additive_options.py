@@ -136,6 +136,7 @@ def check_options(options: FitOptions, start: object) -> None:
         "penalty": (options.penalty is not None, "the terms have penalties of their own, whose precisions are chosen"),
         "l2_path": (options.l2_path is not None, chosen),
         "l1": (options.l1 > 0, chosen),
+        "penalty_factors": (options.penalty_factors is not None, chosen),
         "covariance": (
             options.covariance not in (None, INFORMATION),
             f'{posterior}; covariance="{INFORMATION}" takes weights as numbers of rows',

@@ -45,6 +45,7 @@ from logloss.training.interruptible import told_of_waiting
 from logloss.training.left_out_path import fit_left_out
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import find_optimum, first_point
+from logloss.training.penalty_factors import factors_of_design
 from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import Learned, learn, starting_sample
@@ -68,6 +69,7 @@ def fit(
     monotonic_cst: Mapping[str, int] | Sequence[int] | None = None,
     l2: float = 0.0,
     l1: float = 0.0,
+    penalty_factors: Mapping[str, float] | Sequence[float] | None = None,
     fit_intercept: bool = True,
     l2_path: bool | int | Sequence[float] | None = None,
     cv: Any = None,
@@ -102,9 +104,9 @@ def fit(
     ----------
     data : array of shape (n_rows, n_features) or (n_rows,), or table
         Features: a matrix of finite numbers, or a frame. If `y_true` is a name or `features` is given: a table, as in
-        `measure`: a frame, or the path of Parquet or CSV files. Or a sparse matrix of SciPy, with `l2`: CSR is read
-        where it is, other formats are converted; columns are called x0, x1, …, and the result is a `WideModel`. Without
-        `l2` it is made dense if it has at most 5,000 columns and 512 MB so. docs/sparse.md.
+        `measure`: a frame, or the path of Parquet or CSV files. Or a sparse matrix of SciPy, with `l2` or `l1`: CSR is
+        read where it is, other formats are converted; columns are called x0, x1, …, and the result is a `WideModel`.
+        Without either it is made dense if it has at most 5,000 columns and 512 MB so. docs/sparse.md.
     y_true : array of shape (n_rows,), or name of a column
         Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`.
     features : list of names, optional
@@ -148,7 +150,10 @@ def fit(
         Strength of the L1 penalty (lasso; with `l2`, elastic net) on the summed loss, l1_ratio / C in scikit-learn; 0:
         none. Coefficients may then be exactly 0. It is on the scale of the columns as they are; of a category each
         level but the reference is penalised by itself. Not with `penalty`, `l2_path`, `covariance`, `shapes`, `pooled`
-        or interval="profile". docs/inference.md.
+        or interval="profile". docs/inference.md, docs/sparse.md.
+    penalty_factors : dict of name to float ≥ 0, or array of shape (n_features,), optional
+        What `l1` and `l2` are multiplied with in each column; 1 where a dict does not name it, 0: no penalty. As
+        glmnet's penalty.factor, but not rescaled to a mean of 1. Of a category it holds for all levels.
     fit_intercept : bool
         Whether the model has an intercept b; False: b = 0, and the log-odds are 0 where every number is 0 and every
         category is at its reference, which has no coefficient either way; a missing number with an indicator counts as
@@ -270,7 +275,8 @@ def fit(
     a factor of the coefficients that are not 0, O(n_features²) and more.
     A sparse matrix takes a handful of passes, and about three products with the Hessian for each, each of which is a
     walk, O(number of values) and at most 200 a step; memory for about 12 vectors of n_features beside it, two more for
-    each of up to 16 parts, and a block of 2 MB.
+    each of up to 16 parts, and a block of 2 MB. With `l1` it takes five to ten passes, and between them walks over
+    copies of the columns that matter, by rows and by columns: at most three times the memory of the matrix.
     Firth's penalty takes two passes a step, 10 to 40 altogether; profiles usually take 10 to 120 more for all
     coefficients together, at most 1,000, each of which evaluates up to three points for each coefficient.
     The leave-one-out log loss refits the model without each row for up to 1,000 rows, takes one more pass for up to
@@ -334,6 +340,7 @@ def fit(
         selection=selection,
         penalty=penalty,
         interval=interval,
+        penalty_factors=penalty_factors,  # type: ignore[arg-type]
     )
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     choice_of_shapes = shape_choice(shapes, pooled, pairs)
@@ -423,6 +430,7 @@ def fit(
             )
             problem = Problem.of(source, learned, options.l2)
             problem = replace(problem, l1=options.l1, tolerance=options.tolerance, progress=progress, on_pass=on_pass)
+            problem = replace(problem, factors=factors_of_design(options.penalty_factors, learned.design))
             if choice_of_shapes is not None:
                 named = offset if isinstance(offset, str) else ""
                 sample = starting_sample(learned.design, learned.columns.sample)

@@ -19,6 +19,7 @@ from logloss.errors import DataError
 from logloss.text import count, value_text
 from logloss.training.cluster_errors import CR1
 from logloss.training.firth import FIRTH, PENALTIES
+from logloss.training.penalty_factors import Factors, factors_of
 from logloss.training.penalty_path import BEST, SELECTIONS
 from logloss.training.problem import TOLERANCE
 from logloss.training.profile import MOST_PROFILED, PROFILE, WALD
@@ -45,6 +46,7 @@ class FitOptions:
     selection: str = BEST
     penalty: str | None = None
     interval: str | None = None
+    penalty_factors: Factors | None = None
 
     def __post_init__(self) -> None:
         if not (isinstance(self.l2, Real) and 0 <= self.l2 < math.inf):
@@ -77,6 +79,12 @@ class FitOptions:
         object.__setattr__(self, "l2", float(self.l2))
         object.__setattr__(self, "l1", float(self.l1))
         self._check_l1()
+        object.__setattr__(self, "penalty_factors", factors_of(self.penalty_factors))
+        if self.penalty_factors is not None and not (self.l1 or self.l2):
+            raise DataError(
+                "`penalty_factors` multiply the penalty of each column, and there is none: pass `l1` or `l2`, or leave "
+                "them out."
+            )
         object.__setattr__(self, "l2_path", penalties_of(self.l2_path))
         if self.covariance is not None and (self.l2 or self.chooses_l2):
             without = f'penalty="{AUTO}"' if self.penalty == AUTO else "`l2` and `l2_path`"

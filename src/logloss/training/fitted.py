@@ -27,6 +27,7 @@ from logloss.training.lasso import least_l1_of_zeros
 from logloss.training.leave_one_out import note_on_clusters, out_of_sample_of
 from logloss.training.model import NEAR, LogisticModel
 from logloss.training.optimum import Optimum
+from logloss.training.penalty_factors import named_factors
 from logloss.training.problem import LimitReached
 from logloss.training.profile import INTERCEPT, PROFILE, profile_of
 from logloss.training.recipe import Learned
@@ -83,6 +84,7 @@ def fitted_model(
         passes=optimum.passes,
         l2=problem.l2,
         l1=problem.l1,
+        penalty_factors=named_factors(options.penalty_factors, design),
         n_rows=problem.n_rows,
         base_rate=problem.base_rate,
         positive=positive_text(problem.roles),

@@ -130,7 +130,7 @@ def _sampled(problem: Problem, sample: Block | None, at: Array) -> Problem | Non
         return None
     sums = part.curvature(at)
     usual = sums.hessian.diagonal / max(float(sums.curvature[0]), TINY) * part.design.scale**2
-    return replace(part, precisions=N_PRIOR * usual + part.l2)
+    return replace(part, precisions=N_PRIOR * usual + part.penalty * part.design.scale**2)
 
 
 def _of_blocks(problem: Problem, blocks: tuple[Block, ...]) -> Problem | None:
@@ -147,12 +147,15 @@ def _of_blocks(problem: Problem, blocks: tuple[Block, ...]) -> Problem | None:
 
 
 def least_l1_of_zeros(problem: Problem, sums: CurvatureSummary) -> float:
-    """The least l1 at which every coefficient is 0: the largest derivative by one where all are.
+    """The least l1 at which every coefficient is 0: the largest derivative by one where all are, over its factor.
 
     sums: of a pass where all are 0 and the intercept is where the loss is least.
     """
     places = problem.free[int(problem.fit_intercept) :]
-    return float((np.abs(sums.gradient) * problem.design.scale)[places].max(initial=0.0))
+    factors = np.ones(problem.design.width) if problem.factors is None else problem.factors
+    places = places[factors[places] > 0]
+    slopes = (np.abs(sums.gradient) * problem.design.scale)[places]
+    return float((slopes / factors[places]).max(initial=0.0))
 
 
 def _stepped(
@@ -193,7 +196,7 @@ def _evaluated(problem: Problem, history: PassHistory, at: Array) -> tuple[Reach
     weights, values = problem.absolute[free], at[free]
     held = sums.hessian.taken(free, problem.penalty[free] + HELD * history.largest_diagonal)
     next_values = least_of(Quadratic(held, gradient, weights, values))
-    decrement = _expected_gain(held, gradient, weights, values, next_values)
+    decrement = expected_gain(held, gradient, weights, values, next_values)
     bound = min(dual_bound(problem, sums, objective), newton_bound(problem, Rank(), sums, objective, None))
     reached = Reached(sums, objective, gradient, hessian, next_values, decrement, bound)
     if len(free) <= FEW_COEFFICIENTS and decrement <= problem.tolerance * problem.sum_weight:
@@ -214,18 +217,21 @@ def _proved(problem: Problem, history: PassHistory, reached: Reached) -> tuple[R
     return replace(reached, bound=min(reached.bound, bound)), history
 
 
-def _expected_gain(hessian: Hessian, gradient: Array, weights: Array, values: Array, after: Array) -> float:
-    """What a step gains of the quadratic approximation, without differences of nearly equal numbers.
+def expected_gain(hessian: Hessian, gradient: Array, weights: Array, values: Array, after: Array) -> float:
+    """What a step gains of the quadratic approximation, without differences of nearly equal numbers."""
+    return gain_of_step(hessian.times(after - values), gradient, weights, values, after)
+
+
+def gain_of_step(of_step: Array, gradient: Array, weights: Array, values: Array, after: Array) -> float:
+    """The same, given the Hessian times the step.
 
     With u the subgradient of the absolute values where it ends, that is half its square in the metric of the
     Hessian, and what the absolute values are above u times the coefficients where it begins.
     """
-    step = after - values
-    of_step = hessian.times(step)
     pull = np.clip(-(gradient + of_step), -weights, weights)
     has_turned = np.sign(after) != np.sign(values)
     above = np.where(has_turned, weights * np.abs(values) - pull * values, 0.0)
-    return max(0.5 * float(step @ of_step), 0.0) + float(np.maximum(above, 0.0).sum())
+    return max(0.5 * float((after - values) @ of_step), 0.0) + float(np.maximum(above, 0.0).sum())
 
 
 def newton_bound(
@@ -298,6 +304,9 @@ def dual_bound(problem: Problem, sums: CurvatureSummary, objective: float) -> fl
         shift, certain = -gradient[0] / curvature[0], error[0] / curvature[0]
         of_shift = most * most * curvature[0]
     weights, values = problem.absolute[free][first:], values[first:]
+    if not (weights > 0).all():
+        # Where a column is not penalised no scale makes its derivative 0.
+        return objective * (1 + 2 * unit)
     residual = (gradient + shift * curvature)[first:] + problem.penalty[free][first:] * values
     error = (error + certain * np.abs(curvature))[first:]
     above = np.maximum(weights * np.abs(values) + residual * values, 0.0) + error * np.abs(values)

@@ -102,6 +102,8 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
         What it was trained on, and notes on how that was read.
     l1 : float
         Strength of the L1 penalty on the summed loss, under which coefficients may be exactly 0; 0: none.
+    penalty_factors : dict of name to float
+        What both are multiplied with in each column that has another factor than 1.
     path : PenaltyPath or None
         The log loss of held-out rows at each value of `l2`, where l2_path= or penalty="auto" chose it.
 
@@ -147,6 +149,7 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
     mean_predicted: float | None = None
     profile: Profile | None = None
     l1: float = 0.0
+    penalty_factors: dict[str, float] = field(default_factory=dict)
 
     @property
     def is_penalised(self) -> bool:
@@ -254,6 +257,8 @@ class LogisticModel(ModelInference, ModelPredictions, Answer):
                 figures["covariance_was_indefinite"] = self.errors.was_indefinite
         figures["standard_deviations"] = jsonable(self.design.sds)
         figures |= self._profile_figures() | {"l2": self.l2, "l1": self.l1}
+        if self.penalty_factors:
+            figures["penalty_factors"] = jsonable(self.penalty_factors)
         if self.penalty:
             figures |= {"penalty": self.penalty, "modified_score_nats_per_row": self.modified_score}
             put(figures, "penalised_log_likelihood_nats", self.penalised_log_likelihood)

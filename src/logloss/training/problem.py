@@ -72,6 +72,7 @@ class Problem:
     tolerance until the coefficients have all their digits. rows: all of them, where the table is small and in memory.
     precisions: of the coefficients of shapes and pooled categories, on the user's scale, 0 elsewhere, shape (width,).
     blocks: rows that take the place of those of the source, where there are any. l1: strength of the L1 penalty.
+    factors: what both penalties of each coefficient are multiplied with, shape (width,).
     """
 
     source: Source
@@ -94,6 +95,7 @@ class Problem:
     precisions: Array | None = None
     blocks: tuple[Block, ...] = ()
     l1: float = 0.0
+    factors: Array | None = None
 
     @classmethod
     def of(cls, source: Source, learned: Learned, l2: float) -> Problem:
@@ -119,7 +121,9 @@ class Problem:
     def penalty(self) -> Array:
         """What half the squared coefficients are multiplied with, shape (width,): nothing for the intercept."""
         # In the solver's coordinates v = w · scale: l2 / 2 · |w|² is half of this times v².
-        of_each = self.l2 if self.precisions is None else np.where(self.precisions > 0, self.precisions, self.l2)
+        of_each = self.l2 if self.factors is None else self.l2 * self.factors
+        if self.precisions is not None:
+            of_each = np.where(self.precisions > 0, self.precisions, of_each)
         penalty = of_each / self.design.scale**2
         penalty[0] = 0.0
         return penalty
@@ -127,7 +131,8 @@ class Problem:
     @cached_property
     def absolute(self) -> Array:
         """What absolute coefficients are multiplied with, l1 on the user's scale, shape (width,): not the intercept."""
-        absolute: Array = self.l1 / self.design.scale
+        of_each = self.l1 if self.factors is None else self.l1 * self.factors
+        absolute: Array = of_each / self.design.scale
         absolute[0] = 0.0
         return absolute
 

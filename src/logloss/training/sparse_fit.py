@@ -19,16 +19,19 @@ from logloss.data.block import Block
 from logloss.data.checks.labels import Coding, judge_coding
 from logloss.data.request import RowOptions
 from logloss.data.rows import Array, Roles, positive_text
-from logloss.data.sparse_rows import SparseRows, check_shape, is_sparse
+from logloss.data.sparse_rows import SparseRows, check_shape, frozen, is_sparse
 from logloss.errors import ConvergenceWarning, DataError, warn
 from logloss.text import count, counted, significant
-from logloss.training.certificate import Certificate
+from logloss.training.certificate import Certificate, Pass
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import classes_of
 from logloss.training.interruptible import told_of_waiting
+from logloss.training.penalty_factors import factors_of_matrix
 from logloss.training.recipe import MOST_COEFFICIENTS, check_classes
-from logloss.training.sparse_solver import SparseOptimum, SparseProblem, find_sparse_optimum
-from logloss.training.wide_model import WideModel
+from logloss.training.sparse_lasso import find_lasso_optimum
+from logloss.training.sparse_lasso_problem import LassoProblem
+from logloss.training.sparse_solver import SparseProblem, find_sparse_optimum
+from logloss.training.wide_model import NamedCoefficients, WideModel
 
 # Without a penalty a matrix of at most so many bytes is made dense.
 MOST_DENSE = 1 << 29
@@ -77,31 +80,28 @@ def refuse_beside_matrix(X: Any, given: Mapping[str, object]) -> None:
         if value is None or (isinstance(value, tuple) and not value):
             continue
         raise DataError(
-            f"`{name}` is not available for {what}, which is fitted with l2=, sample_weight=, counts=, "
-            f"offset= and fit_intercept=. {then}, or leave `{name}` out."
+            f"`{name}` is not available for {what}, which is fitted with l1=, l2=, penalty_factors=, sample_weight=, "
+            f"counts=, offset= and fit_intercept=. {then}, or leave `{name}` out."
         )
 
 
 def is_fitted_dense(X: Any, options: FitOptions) -> bool:
-    """Whether a matrix is fitted with a Hessian of all columns: without an L2 penalty alone, where that is small."""
+    """Whether a matrix is fitted with a Hessian of all columns: without a penalty, where that is small."""
     check_shape(X)
-    if options.l2 > 0 and not options.l1:
+    if options.l2 > 0 or options.l1 > 0:
         return False
     size = 8 * X.shape[0] * X.shape[1]
     if X.shape[1] < MOST_COEFFICIENTS and size <= MOST_DENSE:
         return True
-    needed, then = "a penalty is needed: without one", "Pass l2= (such as l2=1)."
-    if options.l1:
-        needed, then = "`l1` must be 0: under an L1 penalty", "Pass l2= alone."
     if is_wide(X):
         raise DataError(
-            f"{needed} a Hessian of all coefficients is formed, of {count(MOST_COEFFICIENTS)} at most; `X` has "
-            f"{counted(X.shape[1], 'column')}. {then}"
+            f"a penalty is needed: without one a Hessian of all coefficients is formed, of {count(MOST_COEFFICIENTS)} "
+            f"at most; `X` has {counted(X.shape[1], 'column')}. Pass l2= (such as l2=1) or l1=."
         )
     raise DataError(
-        f"{needed} a sparse matrix is fitted as a dense one, of at most {count(MOST_COEFFICIENTS)} columns and "
-        f"{MOST_DENSE >> 20} MB; `X` has {counted(X.shape[1], 'column')} and takes {significant(size / 2**20)} MB. "
-        f"{then}"
+        "a penalty is needed: without one a sparse matrix is fitted as a dense one, of at most "
+        f"{count(MOST_COEFFICIENTS)} columns and {MOST_DENSE >> 20} MB; `X` has {counted(X.shape[1], 'column')} and "
+        f"takes {significant(size / 2**20)} MB. Pass l2= (such as l2=1) or l1=."
     )
 
 
@@ -144,15 +144,17 @@ def beside_matrix(X: Any, y_true: Any, requested: RowOptions) -> BesideMatrix:
 def sparse_model(
     X: Any, y_true: Any, requested: RowOptions, options: FitOptions, *, start: object, on_pass: Any
 ) -> WideModel:
-    """The fit of a matrix, sparse or an array, with an L2 penalty."""
+    """The fit of a matrix, sparse or an array, with an L1 or L2 penalty."""
     from logloss.onepass.run import blas_on_one_thread
 
     X = X if is_sparse(X) else features_matrix(X)
-
     with blas_on_one_thread(), told_of_waiting(requested.progress):
         beside = beside_matrix(X, y_true, requested)
         check_classes(beside.base_rate, beside.sum_weight, beside.n_rows, fit_intercept=options.fit_intercept)
         rows = SparseRows.of(X, beside.labels, beside.mass, beside.offset)
+        factors = factors_of_matrix(options.penalty_factors, NamedCoefficients(np.zeros(rows.matrix.n_columns)))
+        if options.l1 or factors is not None:
+            return _lasso_model(rows, beside, requested, options, factors, start=start, on_pass=on_pass)
         problem = SparseProblem(
             rows,
             options.l2,
@@ -163,10 +165,62 @@ def sparse_model(
             on_pass,
         )
         optimum = find_sparse_optimum(problem, _start_of(problem, beside, start), options.max_passes)
-    return _model_of(problem, beside, optimum)
+    now = optimum.evaluation
+    ended = _Ended(now.at, now.sums.total_loss, now.bound, optimum.passes, optimum.n_products)
+    return _model_of(problem, beside, ended, options, has_reached_limit=optimum.has_reached_limit)
 
 
-def _start_of(problem: SparseProblem, beside: BesideMatrix, model: object) -> Array:
+def _lasso_model(
+    rows: SparseRows,
+    beside: BesideMatrix,
+    requested: RowOptions,
+    options: FitOptions,
+    factors: Array | None,
+    *,
+    start: object,
+    on_pass: Any,
+) -> WideModel:
+    """The fit with an L1 penalty, or one that differs between columns."""
+    each = np.ones(rows.matrix.n_columns) if factors is None else factors
+    problem = LassoProblem(
+        rows,
+        options.l1 * each,
+        options.l2 * each,
+        options.fit_intercept,
+        beside.sum_weight,
+        options.tolerance,
+        requested.progress,
+        on_pass,
+    )
+    at = _start_of(problem, beside, start)
+    # Without an L1 penalty no coefficient is 0.
+    working = None if options.l1 else np.arange(problem.n_columns)
+    optimum = find_lasso_optimum(problem, at, options.max_passes, working)
+    ended = _Ended(optimum.at, optimum.total_loss, optimum.bound, optimum.passes, optimum.n_inner)
+    least, notes = optimum.least_of_zeros, ()
+    if options.l1 and least is not None and not optimum.at[1:][~problem.is_free].any():
+        # At that very strength rounding decides; above it all are 0.
+        least_l1 = significant(least * options.l1)
+        notes = (f"every penalised coefficient is 0, as with any l1 of at least {least_l1}",)
+        if factors is None:
+            notes = (f"every coefficient is 0, as with any l1 of at least {least_l1}",)
+    return _model_of(
+        problem, beside, ended, options, factors=factors, notes=notes, has_reached_limit=optimum.has_reached_limit
+    )
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class _Ended:
+    """Where a fit ended; total_loss, bound: nats, summed. n_products: walks beside the passes."""
+
+    at: Array
+    total_loss: float
+    bound: float
+    passes: tuple[Pass, ...]
+    n_products: int
+
+
+def _start_of(problem: SparseProblem | LassoProblem, beside: BesideMatrix, model: object) -> Array:
     """Where to begin: a model of as many columns, or coefficients of 0 and the log-odds of the base rate."""
     at = np.zeros(1 + problem.n_columns)
     if isinstance(model, WideModel) and (model.n_features, model.fit_intercept) == (
@@ -181,21 +235,31 @@ def _start_of(problem: SparseProblem, beside: BesideMatrix, model: object) -> Ar
     return at
 
 
-def _model_of(problem: SparseProblem, beside: BesideMatrix, optimum: SparseOptimum) -> WideModel:
-    now, roles = optimum.evaluation, beside.roles
-    bound = now.bound / problem.sum_weight
+def _model_of(
+    problem: SparseProblem | LassoProblem,
+    beside: BesideMatrix,
+    ended: _Ended,
+    options: FitOptions,
+    *,
+    has_reached_limit: bool,
+    factors: Array | None = None,
+    notes: tuple[str, ...] = (),
+) -> WideModel:
+    roles = beside.roles
+    bound = ended.bound / problem.sum_weight
     if bound > problem.tolerance:
-        warn(_why_not_certified(problem, optimum, bound), ConvergenceWarning)
-    coef = now.at[1:].copy()
-    coef.flags.writeable = False
+        warn(_why_not_certified(ended, problem.tolerance, bound, has_reached_limit), ConvergenceWarning)
+    coef = frozen(ended.at[1:].copy())
     return WideModel(
-        intercept=float(now.at[0]),
+        intercept=float(ended.at[0]),
         coef=coef,
-        log_loss=now.sums.total_loss / problem.sum_weight,
+        log_loss=ended.total_loss / problem.sum_weight,
         certificate=Certificate(bound, math.isfinite(bound)),
-        passes=optimum.passes,
-        n_products=optimum.n_products,
-        l2=problem.l2,
+        passes=ended.passes,
+        n_products=ended.n_products,
+        l2=options.l2,
+        l1=options.l1,
+        penalty_factors=frozen(np.zeros(0) if factors is None else factors),
         n_rows=beside.n_rows,
         n_values=problem.rows.matrix.n_values,
         sum_weight=problem.sum_weight,
@@ -205,15 +269,16 @@ def _model_of(problem: SparseProblem, beside: BesideMatrix, optimum: SparseOptim
         has_offset=roles.offset is not None,
         n_positive=beside.n_positive,
         classes=classes_of(roles, beside.coding),
+        notes=notes,
     )
 
 
-def _why_not_certified(problem: SparseProblem, optimum: SparseOptimum, bound: float) -> str:
+def _why_not_certified(ended: _Ended, tolerance: float, bound: float, has_reached_limit: bool) -> str:
     """Why the passes ended before the bound was within the tolerance."""
-    n_passes = counted(len(optimum.passes), "pass", "passes")
+    n_passes = counted(len(ended.passes), "pass", "passes")
     got = f"it is certified to be at most {bound:.1g} nats per row above the minimum"
     why = f"the fit stopped after {n_passes}, as no step lowers the loss any more in float64 arithmetic"
-    then = "More passes do not help: rescale the columns, or raise `l2` or `tolerance`."
-    if optimum.has_reached_limit:
+    then = "More passes do not help: rescale the columns, or raise the penalty or `tolerance`."
+    if has_reached_limit:
         why, then = f"the fit stopped at the limit of {n_passes}", "Raise `max_passes`, or look at `model.passes`."
-    return f"{why}: {got} (`tolerance` is {problem.tolerance:.1g}). {then}"
+    return f"{why}: {got} (`tolerance` is {tolerance:.1g}). {then}"

@@ -32,6 +32,9 @@ from logloss.training.separation import Separation
 
 # Coefficients of a table, and of `to_dict`.
 MOST_LISTED = 200
+# The penalty of each column is the same.
+NO_FACTORS = np.zeros(0)
+NO_FACTORS.flags.writeable = False
 
 
 class NamedCoefficients(Mapping[str, float]):
@@ -138,7 +141,7 @@ def check_width(got: int, expected: int) -> None:
 @dataclass(frozen=True, slots=True, repr=False)
 class WideModel(ModelPredictions, Answer):
     """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit` on a sparse matrix, or an array of 5,000
-    columns or more, with an L2 penalty.
+    columns or more, with a penalty.
 
     Attributes
     ----------
@@ -156,9 +159,14 @@ class WideModel(ModelPredictions, Answer):
         Log loss and bound of each pass that evaluates them, the last one the result unless a step was rejected; their
         `coefficients` are empty.
     n_products : int
-        Walks over the rows beside these: each multiplies the Hessian with a direction, or rows with each other.
+        Walks over the rows beside these: each multiplies the Hessian with a direction, or rows with each other. With
+        `l1` these are walks over the columns of working sets, by columns or by rows.
     l2 : float
         Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn.
+    l1 : float
+        Strength of the L1 penalty on the summed loss, under which coefficients may be exactly 0; 0: none.
+    penalty_factors : array of shape (n_features,) or (0,)
+        What both are multiplied with in each column, where that was given.
     n_rows, n_positive, sum_weight, base_rate : int, int or None, float, float
         Rows that took part, those that are positive (None where labels are soft or rows have weights), their weight,
         and their mean label.
@@ -195,6 +203,13 @@ class WideModel(ModelPredictions, Answer):
     n_positive: int | None = None
     classes: tuple[Value, Value] = (0, 1)
     notes: tuple[str, ...] = ()
+    l1: float = 0.0
+    penalty_factors: Array = field(default_factory=lambda: NO_FACTORS, compare=False)
+
+    @property
+    def n_nonzero(self) -> int:
+        """How many coefficients are not 0."""
+        return int(np.count_nonzero(self.coef))
 
     @property
     def coefficients(self) -> NamedCoefficients:
@@ -230,7 +245,10 @@ class WideModel(ModelPredictions, Answer):
         figures: dict[str, Any] = {"schema": 1, "positive": self.positive}
         put(figures, "intercept", self.intercept)
         figures |= {"largest_coefficients": dict(self.largest(MOST_LISTED)), "fit_intercept": self.fit_intercept}
-        figures |= {"n_features": self.n_features, "n_used": int(np.count_nonzero(self.coef)), "l2": self.l2}
+        figures |= {"n_features": self.n_features, "n_used": self.n_nonzero, "l2": self.l2, "l1": self.l1}
+        if len(self.penalty_factors):
+            figures["n_penalty_factors"] = int(np.count_nonzero(self.penalty_factors != 1))
+            figures["n_not_penalised"] = int(np.count_nonzero(self.penalty_factors == 0))
         figures |= {"n_rows": self.n_rows, "n_values": self.n_values, "sum_weight": self.sum_weight}
         if self.n_positive is not None:
             figures["n_positive"] = self.n_positive

@@ -5,7 +5,7 @@ from __future__ import annotations
 from logloss.information import entropy
 from logloss.show import page
 from logloss.show.report.of_model import fit_table
-from logloss.show.words.of_wide import NO_INTERVALS, ON_PAGES, coefficient_rows, head_of, left_out, remarks_of
+from logloss.show.words.of_wide import NO_INTERVALS, ON_PAGES, coefficient_rows, head_of, left_out, remarks_of, zeros
 from logloss.text import NATS_PER_BIT, counted, fixed, percent, printable
 from logloss.training.wide_model import WideModel
 
@@ -34,14 +34,16 @@ def sentences(model: WideModel) -> list[str]:
     if baseline > 0 and not model.has_offset:
         loss += f", so that the skill is {percent(1 - model.log_loss / baseline, 1)}"
     passes = counted(len(model.passes), "pass", "passes") + " over the rows and "
-    passes += counted(model.n_products, "product") + " with the Hessian"
+    passes += f"{counted(model.n_products, 'walk')} over working sets" if model.l1 else ""
+    passes += "" if model.l1 else f"{counted(model.n_products, 'product')} with the Hessian"
     fit = f"The fit took {passes}; its distance from the optimum is not certified."
     if model.certificate.is_proven:
         fit = (
             "The optimum is certified: the objective (log loss and penalty) is at most "
             f"{model.certificate.nats_per_row:.0e} nats per row above its minimum, after {passes}."
         )
-    return [f"{loss}.", f"{fit} Intervals are not available: {NO_INTERVALS}."]
+    own = [f"Under the L1 penalty {zeros(model)}."] if model.l1 else []
+    return [f"{loss}.", *own, f"{fit} Intervals are not available: {NO_INTERVALS}."]
 
 
 def sections(model: WideModel) -> list[tuple[str, str]]:

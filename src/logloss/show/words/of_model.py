@@ -65,6 +65,9 @@ def text_of(model: LogisticModel, per: str = UNIT) -> str:
 def head_of(model: LogisticModel) -> str:
     """What it predicts, from what, and how many rows it was trained on."""
     strengths = [f"{name} = {value:g}" for name, value in (("l1", model.l1), ("l2", model.l2)) if value]
+    if model.penalty_factors:
+        factors = [f"{printable(name)} × {value:g}" for name, value in model.penalty_factors.items()]
+        strengths.append(f"penalty of {listed(factors)}")
     penalty = ", ".join(strengths) or PENALTIES[model.penalty]
     return ", ".join([*head_clauses(model, counted(len(model.design.read), "feature")), penalty])
 

@@ -41,9 +41,21 @@ def head_of(model: WideModel) -> str:
         f"{counted(model.n_rows, 'row')} ({share})",
         counted(model.n_values, "value"),
         *([] if model.fit_intercept else ["no intercept"]),
-        f"l2 = {model.l2:g}",
+        *penalties(model),
     ]
     return ", ".join(clauses)
+
+
+def penalties(model: WideModel) -> list[str]:
+    """The strengths of its penalties, and for how many columns they are multiplied."""
+    strengths = [f"{name} = {value:g}" for name, value in (("l1", model.l1), ("l2", model.l2)) if value]
+    n_factors = int(np.count_nonzero(model.penalty_factors != 1))
+    return [*strengths, *([f"penalty factors of {counted(n_factors, 'column')}"] if n_factors else [])]
+
+
+def zeros(model: WideModel) -> str:
+    """How many coefficients are not 0, under a penalty that makes some 0."""
+    return f"{count(model.n_nonzero)} of {counted(model.n_features, 'coefficient')} are not zero" if model.l1 else ""
 
 
 def coefficient_rows(model: WideModel, most: int = IN_TEXT) -> tuple[list[list[str]], str]:
@@ -57,8 +69,7 @@ def coefficient_rows(model: WideModel, most: int = IN_TEXT) -> tuple[list[list[s
 
 def left_out(model: WideModel, most: int = IN_TEXT) -> list[str]:
     """How many coefficients are not shown."""
-    n_used = int(np.count_nonzero(model.coef))
-    n_left, n_unused = max(n_used - most, 0), model.n_features - n_used
+    n_left, n_unused = max(model.n_nonzero - most, 0), model.n_features - model.n_nonzero
     clauses = [f"{count(n_left)} more, nearer to 0"] if n_left else []
     clauses += [f"{count(n_unused)} of 0"] if n_unused else []
     return [f"… and {', '.join(clauses)}: model.coef"] if clauses else []
@@ -71,10 +82,13 @@ def remarks_of(model: WideModel) -> list[str]:
     if baseline > 0 and not model.has_offset:
         clauses.append(f"skill {percent(1 - model.log_loss / baseline, 1)}")
     passes = counted(len(model.passes), "pass", "passes")
-    products = counted(model.n_products, "product", "products")
+    products = f"{counted(model.n_products, 'product', 'products')} with the Hessian"
+    if model.l1:
+        products = f"{counted(model.n_products, 'walk')} over working sets"
     return [
         "; ".join(clauses),
+        *([f"zero       {zeros(model)}"] if model.l1 else []),
         f"intervals  not available: {NO_INTERVALS}",
-        f"optimum    {certified(model.certificate, 'the minimum')}; {passes} and {products} with the Hessian",
+        f"optimum    {certified(model.certificate, 'the minimum')}; {passes} and {products}",
         *map(note_line, model.notes),
     ]

@@ -1,0 +1,127 @@
+"""What is minimised under an L1 penalty over the rows of a sparse table: its passes, and the same of some columns.
+
+Vectors of coefficients have the intercept first. A penalty is a vector with one number for each column.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+
+from logloss.data.rows import Array
+from logloss.data.sparse_rows import SparseRows, frozen
+from logloss.onepass.kernels import csr_rows
+from logloss.onepass.run import map_and_merge
+from logloss.onepass.summaries.sparse_sums import SparseGradientSummary, SparsePoint
+from logloss.training.certificate import Pass
+from logloss.training.interruptible import PASSES, tell_phase, tick
+
+
+@dataclass(frozen=True, eq=False)
+class LassoProblem:
+    """Σ loss + Σ l1ⱼ|wⱼ| + Σ l2ⱼwⱼ²/2, until the bound is within a tolerance.
+
+    l1, l2: of each column, shape (n_columns,); where both are 0 a column is not penalised. sum_weight: of the rows.
+    tolerance: in nats per row. on_pass: called with each pass over all columns.
+    """
+
+    rows: SparseRows
+    l1: Array
+    l2: Array
+    fit_intercept: bool
+    sum_weight: float
+    tolerance: float
+    progress: Callable[[Any], None] | None = None
+    on_pass: Callable[[Pass], None] | None = None
+
+    @property
+    def n_columns(self) -> int:
+        """How many columns the table has."""
+        return self.rows.matrix.n_columns
+
+    @property
+    def most(self) -> float:
+        """The tolerance in nats, summed."""
+        return self.tolerance * self.sum_weight
+
+    @cached_property
+    def is_free(self) -> Array:
+        """Which columns are not penalised, shape (n_columns,)."""
+        free: Array = (self.l1 == 0) & (self.l2 == 0)
+        return free
+
+    @cached_property
+    def norms(self) -> Array:
+        """√Σ mass·x² of each column, shape (n_columns,): one walk."""
+        return self.rows.matrix.column_norms(self.rows.mass)
+
+    def with_penalty(self, l1: Array, l2: Array) -> LassoProblem:
+        """The same under another penalty; the norms of columns that are known stay so."""
+        own = replace(self, l1=l1, l2=l2)
+        own.__dict__.update({name: self.__dict__[name] for name in ("norms",) if name in self.__dict__})
+        return own
+
+    def told_to(self, progress: Callable[[Any], None] | None) -> LassoProblem:
+        """The same, whose walks are told to somebody."""
+        own = replace(self, progress=progress)
+        own.__dict__.update({name: self.__dict__[name] for name in ("norms",) if name in self.__dict__})
+        return own
+
+    def taken(self, columns: Array) -> LassoProblem:
+        """The same of some columns, which ascend; the coefficients of all others are 0: one walk and a copy of these."""
+        rows = self.rows
+        matrix = rows.matrix.taken(columns, rows.mass)
+        tick()
+        own = LassoProblem(
+            SparseRows(matrix, rows.labels, rows.mass, rows.offset),
+            self.l1[columns],
+            self.l2[columns],
+            self.fit_intercept,
+            self.sum_weight,
+            self.tolerance,
+        )
+        if "norms" in self.__dict__:
+            own.__dict__["norms"] = self.norms[columns]
+        return own
+
+    def evaluated(self, at: Array) -> LassoPoint:
+        """Loss, gradient and curvature at a point: one walk."""
+        if self.progress is not None:
+            tell_phase(self.progress, PASSES)
+        curvatures = np.empty(self.rows.matrix.n_rows)
+        point = SparsePoint(float(at[0]), frozen(at[1:]), curvatures)
+        sums = map_and_merge(self.rows.parts(), SparseGradientSummary.empty(point), progress=self.progress)
+        gradient = np.empty(len(at))
+        gradient[0] = sums.sums[csr_rows.RESIDUAL] if self.fit_intercept else 0.0
+        np.multiply(self.l2, at[1:], out=gradient[1:])
+        gradient[1:] += sums.of_columns[:, 0]
+        penalty = float(self.l1 @ np.abs(at[1:])) + 0.5 * float((self.l2 * at[1:]) @ at[1:])
+        return LassoPoint(at, sums, gradient, penalty, frozen(curvatures))
+
+    def told(self, now: LassoPoint, bound: float) -> Pass:
+        """The result of a pass, per row; without the coefficients, of which there may be millions."""
+        of_row = (each / self.sum_weight for each in (now.sums.total_loss, bound, now.penalty))
+        own = Pass(float(now.at[0]), (), *of_row)
+        if self.on_pass is not None:
+            self.on_pass(own)
+        return own
+
+
+@dataclass(frozen=True, eq=False, slots=True)
+class LassoPoint:
+    """A point and what a pass has found there: gradient of loss and L2 penalty; penalty: both, in nats, summed."""
+
+    at: Array
+    sums: SparseGradientSummary
+    gradient: Array
+    penalty: float
+    curvatures: Array
+
+    @property
+    def objective(self) -> float:
+        """The summed loss and the penalty."""
+        return self.sums.total_loss + self.penalty
