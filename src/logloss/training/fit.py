@@ -444,7 +444,7 @@ def fit(
                 problem = replace(problem, l2=path.l2, roles=replace(problem.roles, by=()))
                 options = replace(options, penalty=None)
             if start_point is None and options.penalty is None:
-                start_point = wide_start(problem, options.max_passes)
+                start_point, problem = wide_start(problem, options.max_passes)
             sample = None if start_point is not None else starting_sample(learned.design, learned.columns.sample)
             kind, why = options.interval_of(roles, len(problem.free), is_large=problem.is_expensive)
             first = first_point(problem, start_point, sample, options.max_passes)

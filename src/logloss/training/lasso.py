@@ -143,7 +143,9 @@ def _of_blocks(problem: Problem, blocks: tuple[Block, ...]) -> Problem | None:
     if not share > 0:
         return None
     l1, l2 = problem.l1 * share, problem.l2 * share
-    return replace(problem, blocks=blocks, n_rows=n_rows, sum_weight=sum_weight, l1=l1, l2=l2, rows=None)
+    return replace(
+        problem, blocks=blocks, n_rows=n_rows, sum_weight=sum_weight, l1=l1, l2=l2, rows=None, other_bound=None
+    )
 
 
 def least_l1_of_zeros(problem: Problem, sums: CurvatureSummary) -> float:
@@ -212,6 +214,10 @@ def _proved(problem: Problem, history: PassHistory, reached: Reached) -> tuple[R
     most = problem.tolerance * problem.sum_weight
     if reached.bound <= most or not reached.decrement <= most:
         return reached, history
+    if problem.other_bound is not None:
+        reached = replace(reached, bound=min(reached.bound, problem.other_bound(reached.sums.point.coefficients)))
+        if reached.bound <= most:
+            return reached, history
     sums, factor, history = factored(problem, history, reached.sums)
     bound = newton_bound(problem, history.known_rank, sums, reached.objective, factor)
     return replace(reached, bound=min(reached.bound, bound)), history

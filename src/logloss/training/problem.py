@@ -72,7 +72,8 @@ class Problem:
     tolerance until the coefficients have all their digits. rows: all of them, where the table is small and in memory.
     precisions: of the coefficients of shapes and pooled categories, on the user's scale, 0 elsewhere, shape (width,).
     blocks: rows that take the place of those of the source, where there are any. l1: strength of the L1 penalty.
-    factors: what both penalties of each coefficient are multiplied with, shape (width,).
+    factors: what both penalties of each coefficient are multiplied with, shape (width,). other_bound: a bound in nats,
+    summed, at some coefficients, which needs no Hessian of all columns.
     """
 
     source: Source
@@ -96,6 +97,7 @@ class Problem:
     blocks: tuple[Block, ...] = ()
     l1: float = 0.0
     factors: Array | None = None
+    other_bound: Callable[[Array], float] | None = None
 
     @classmethod
     def of(cls, source: Source, learned: Learned, l2: float) -> Problem:
