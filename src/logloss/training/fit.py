@@ -70,6 +70,7 @@ def fit(
     l2: float = 0.0,
     l1: float = 0.0,
     penalty_factors: Mapping[str, float] | Sequence[float] | None = None,
+    group_levels: bool = False,
     fit_intercept: bool = True,
     l2_path: bool | int | Sequence[float] | None = None,
     cv: Any = None,
@@ -154,6 +155,11 @@ def fit(
     penalty_factors : dict of name to float ≥ 0, or array of shape (n_features,), optional
         What `l1` and `l2` are multiplied with in each column; 1 where a dict does not name it, 0: no penalty. As
         glmnet's penalty.factor, but not rescaled to a mean of 1. Of a category it holds for all levels.
+    group_levels : bool
+        With `l1`: whether the levels of a category are kept together (group lasso). Its part of the L1 penalty is then
+        l1 · √(number of levels) · the Euclidean norm of its coefficients, in place of the sum of their sizes: all are 0,
+        or none. Each level has a coefficient, no reference is chosen, and those of a category add up to 0. There is no
+        leave-one-out log loss. docs/inference.md.
     fit_intercept : bool
         Whether the model has an intercept b; False: b = 0, and the log-odds are 0 where every number is 0 and every
         category is at its reference, which has no coefficient either way; a missing number with an indicator counts as
@@ -341,6 +347,7 @@ def fit(
         penalty=penalty,
         interval=interval,
         penalty_factors=penalty_factors,  # type: ignore[arg-type]
+        group_levels=group_levels,
     )
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     choice_of_shapes = shape_choice(shapes, pooled, pairs)
@@ -365,7 +372,7 @@ def fit(
         refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
         refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst, "cv": cv}
         refused |= {"l2_path": options.l2_path, "penalty": penalty, "cluster": cluster, "engine": engine}
-        refused |= {"missing": None if missing == "error" else missing}
+        refused |= {"missing": None if missing == "error" else missing, "group_levels": group_levels or None}
         refuse_beside_matrix(data, refused)
         options.check_clusters(())
         if not is_fitted_dense(data, options):
@@ -426,11 +433,13 @@ def fit(
                 is_chosen=is_chosen,
                 fit_intercept=options.fit_intercept,
                 shapes=choice_of_shapes,
+                has_references=not options.group_levels,
                 progress=progress,
             )
             problem = Problem.of(source, learned, options.l2)
             problem = replace(problem, l1=options.l1, tolerance=options.tolerance, progress=progress, on_pass=on_pass)
-            problem = replace(problem, factors=factors_of_design(options.penalty_factors, learned.design))
+            factors = factors_of_design(options.penalty_factors, learned.design)
+            problem = replace(problem, factors=factors, is_grouped=options.group_levels)
             if choice_of_shapes is not None:
                 named = offset if isinstance(offset, str) else ""
                 sample = starting_sample(learned.design, learned.columns.sample)

@@ -72,7 +72,8 @@ def fitted_model(
         errors = errors_at(optimum, information, options.covariance, two_way=options.two_way)
     out_of_sample = None
     try:
-        if is_near and separation is None and options.leave_one_out and options.penalty is None:
+        wants_it = options.leave_one_out and options.penalty is None and not problem.is_grouped
+        if is_near and separation is None and wants_it:
             out_of_sample = out_of_sample_of(optimum, learned, sample)
     except LimitReached:
         notes = (*notes, NO_LEAVE_ONE_OUT)

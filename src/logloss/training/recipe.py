@@ -90,11 +90,13 @@ def learn(
     is_chosen: bool = True,
     fit_intercept: bool = True,
     shapes: ShapeChoice | None = None,
+    has_references: bool = True,
     progress: Callable[[Block], None] | None = None,
 ) -> Learned:
     """Walk over the features once; twice where a column of a text file turns from numbers to words on the way.
 
-    is_chosen: whether somebody has named the features; otherwise what only numbers the rows is refused.
+    is_chosen: whether somebody has named the features; otherwise what only numbers the rows is refused. has_references:
+    whether a category has a level without a coefficient.
     """
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import ALL, ColumnSummary, Mixed
@@ -117,9 +119,22 @@ def learn(
         roles = replace(roles, categories=(*roles.categories, *mixed))
     check_classes(seen.sum_positive / seen.sum_weight, seen.sum_weight, seen.n_rows, fit_intercept=fit_intercept)
     design = design_of(seen, roles, reference, fit_intercept=fit_intercept, shapes=shapes)
+    if not has_references:
+        design = without_references(design, reference)
     # What this pass has checked is not checked again, and what is text is not tried as numbers.
     texts = roles.categories if isinstance(source, KeptSource) else tuple(term.column for term in design.categories)
     return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
+
+
+def without_references(design: Design, reference: Mapping[str, Any]) -> Design:
+    """The same with a coefficient for each level of a category, under a penalty of all of them together."""
+    for name in reference:
+        raise DataError(
+            f'`reference` names a level of "{printable(name)}", and under `group_levels=True` no level is one: each has '
+            "a coefficient. Leave one of them out."
+        )
+    terms = tuple(replace(term, is_pooled=True) if isinstance(term, Category) else term for term in design.terms)
+    return replace(design, terms=terms)
 
 
 def check_classes(rate: float, sum_weight: float, n_rows: int, *, fit_intercept: bool) -> None:
