@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+import mpmath
+
 Floats = Sequence[float]
 
 
@@ -1124,6 +1126,121 @@ def descend_coordinates(
             move, at[j] = after - at[j], after
             slope = slope + move * gram[j]
             gains.append(move * move * gram[j, j])
+        if not max(gains) > 2 * least_gain:
+            return sweep + 1, slope, at
+    return most_sweeps, slope, at
+
+
+# Some columns of a sparse matrix.
+
+
+def csr_norms(rows: Sequence[Sequence[tuple[int, float]]], mass: Floats, n_columns: int) -> list[float]:
+    return [
+        math.fsum(m * x * x for row, m in zip(rows, mass, strict=True) if m > 0 for column, x in row if column == j)
+        for j in range(n_columns)
+    ]
+
+
+def csr_take(
+    rows: Sequence[Sequence[tuple[int, float]]], mass: Floats, places: Sequence[int]
+) -> list[list[tuple[int, float]]]:
+    return [
+        [(places[j] - 1, x) for j, x in row if places[j]] if m > 0 else [] for row, m in zip(rows, mass, strict=True)
+    ]
+
+
+def csc_of(rows: Sequence[Sequence[tuple[int, float]]], n_columns: int) -> list[list[tuple[int, float]]]:
+    return [[(i, x) for i, row in enumerate(rows) for column, x in row if column == j] for j in range(n_columns)]
+
+
+def weigh_columns(
+    columns: Sequence[Sequence[tuple[int, float]]], c: Floats
+) -> tuple[list[list[float]], list[float], list[float]]:
+    scaled = [[math.sqrt(c[i]) * x for i, x in column] for column in columns]
+    across = [math.fsum(c[i] * x for i, x in column) for column in columns]
+    return scaled, across, [math.fsum(c[i] * x * x for i, x in column) for column in columns]
+
+
+def column_products(matrix: Any, c: Any, has_intercept: bool, chosen: Any, direction: Any) -> Any:
+    """matrix: dense. The Hessian, less what the intercept takes of it, times a direction at some columns."""
+    rest = matrix.T @ (c[:, None] * matrix)
+    if has_intercept:
+        across = matrix.T @ c
+        rest = rest - across[:, None] * across / c.sum()
+    return (rest[:, chosen] @ direction[chosen])[chosen]
+
+
+def descend_columns(
+    matrix: Any, c: Any, has_intercept: bool, slopes: Any, weights: Any, squares: Any, at: Any, begin: Any, sweeps: int
+) -> Any:
+    """Where sweeps over all columns lead."""
+    rest = matrix.T @ (c[:, None] * matrix)
+    if has_intercept:
+        across = matrix.T @ c
+        rest = rest - across[:, None] * across / c.sum()
+    at = at.copy()
+    for _ in range(sweeps):
+        for j in range(len(at)):
+            curvature = rest[j, j] + squares[j]
+            if not curvature > 1e-12:
+                continue
+            pull = curvature * at[j] - slopes[j] - squares[j] * (at[j] - begin[j]) - rest[j] @ (at - begin)
+            at[j] = math.copysign(max(abs(pull) - weights[j], 0.0), pull) / curvature
+    return at
+
+
+def dual_rows(y: Floats, mass: Floats, logits: Floats, moves: Floats) -> tuple[list[float], list[float], list[float]]:
+    """(θ, curvatures, the distance of each row from its prediction): without rounding."""
+    theta, curvatures, distances = [], [], []
+    for label, m, z, move in zip(y, mass, logits, moves, strict=True):
+        one = 1 / (1 + math.exp(-z))
+        curvatures.append(m * one * (1 - one))
+        theta.append(m * (one - label) + curvatures[-1] * move)
+        distances.append(curvatures[-1] * move * move)
+    return theta, curvatures, distances
+
+
+def accurate_sums(
+    columns: Sequence[Sequence[tuple[int, float]]], theta: Floats, inexact: Floats
+) -> tuple[list[Fraction], list[float], list[float]]:
+    sums = [sum((Fraction(theta[i]) * Fraction(x) for i, x in column), Fraction(0)) for column in columns]
+    sizes = [math.fsum(abs(theta[i] * x) for i, x in column) for column in columns]
+    return sums, sizes, [math.fsum(inexact[i] * abs(x) for i, x in column) for column in columns]
+
+
+def group_norm(diagonal: Floats, pull: Floats, weight: float) -> float:
+    """The norm of the least of a quadratic with a diagonal Hessian plus a weighted norm, by bisection in 60 digits."""
+    with mpmath.workdps(60):
+        d, t, weight = [mpmath.mpf(x) for x in diagonal], [mpmath.mpf(x) for x in pull], mpmath.mpf(weight)
+        size = mpmath.sqrt(sum(x * x for x in t))
+        if not size > weight or not min(d) > 0:
+            return 0.0
+        low, high = (size - weight) / max(d), (size - weight) / min(d)
+        for _ in range(150):
+            middle = (low + high) / 2
+            is_below = sum((x / (c * middle + weight)) ** 2 for x, c in zip(t, d, strict=True)) > 1
+            low, high = (middle, high) if is_below else (low, middle)
+        return float(low)
+
+
+def descend_groups(
+    gram: Any, slope: Any, weights: Floats, starts: Sequence[int], at: Any, least_gain: float, most_sweeps: int
+) -> tuple[int, Any, Any]:
+    """(Sweeps, slope, coordinates) of descent along one group at a time."""
+    slope, at = slope.copy(), at.copy()
+    for sweep in range(most_sweeps):
+        gains = [0.0]
+        for weight, (first, last) in zip(weights, itertools.pairwise(starts), strict=True):
+            diagonal = gram.diagonal()[first:last]
+            if not diagonal.min() > 0:
+                continue
+            pull = diagonal * at[first:last] - slope[first:last]
+            theta = group_norm(diagonal.tolist(), pull.tolist(), float(weight))
+            after = pull * theta / (diagonal * theta + weight) if theta else 0 * pull
+            move = after - at[first:last]
+            at[first:last] = after
+            slope = slope + move @ gram[first:last]
+            gains.append(float(move**2 @ diagonal))
         if not max(gains) > 2 * least_gain:
             return sweep + 1, slope, at
     return most_sweeps, slope, at

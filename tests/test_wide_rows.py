@@ -337,3 +337,71 @@ def test_a_table_that_is_no_matrix_begins_as_usual(monkeypatch):
     frame = pd.DataFrame(ROWS).rename(columns=str)
     model = logloss.fit(frame, LABELS, l2=1.0, leave_one_out=False)
     assert len(model.passes) > 3
+
+
+L1_OPTIONS = OPTIONS | {"elastic net": {"l2": 0.5}, "factors": {"penalty_factors": {"x3": 0.0, "x5": 2.0}}}
+
+
+@pytest.mark.parametrize("options", L1_OPTIONS.values(), ids=L1_OPTIONS)
+@pytest.mark.parametrize("kind", [np.float32, np.float64])
+def test_an_l1_penalty_of_wide_rows_is_that_of_sparse_ones(few_columns_are_wide, options, kind):
+    """Their coefficients are 0 in the same places, unless one is 0 but for the certificate."""
+    rows = ROWS.astype(kind)
+    own = logloss.fit(rows, SHARES, l1=0.8, **options)
+    other = logloss.fit(scipy.sparse.csr_array(rows), SHARES, l1=0.8, **options)
+    assert isinstance(own, logloss.WideModel)
+    assert own.certificate.nats_per_row <= 1e-12
+    # Two points within 1e-12 nats per row, in a curvature of the 40 columns that are not 0 of 1e-2 at least.
+    assert own.coef == pytest.approx(other.coef, abs=1e-4)
+    assert 0 < np.count_nonzero(own.coef) < 100
+
+
+@pytest.mark.parametrize("options", L1_OPTIONS.values(), ids=L1_OPTIONS)
+def test_an_l1_fit_begins_at_the_optimum_of_working_sets(monkeypatch, options):
+    """With the bound of these, which needs no Hessian of all columns."""
+    monkeypatch.setattr(wide_start, "FEWEST_COLUMNS", 50)
+    rows = 3 * ROWS + 5
+    own = logloss.fit(rows, SHARES, l1=2.0, leave_one_out=False, **options)
+    monkeypatch.setattr(wide_start, "FEWEST_COLUMNS", 10**9)
+    usual = logloss.fit(rows, SHARES, l1=2.0, leave_one_out=False, **options)
+    assert isinstance(own, logloss.LogisticModel)
+    assert len(own.passes) <= 4
+    assert list(own.coefficients.values()) == pytest.approx(list(usual.coefficients.values()), abs=1e-11)
+    assert own.certificate.nats_per_row <= 1e-12
+
+
+@pytest.mark.parametrize("fit_intercept", [True, False])
+@pytest.mark.parametrize("l2", [0.0, 0.3])
+@pytest.mark.filterwarnings("ignore::logloss.ConvergenceWarning")
+def test_the_bound_of_working_sets_is_above_the_true_distance(monkeypatch, fit_intercept, l2):
+    """At points near the optimum and far from it; objectives in 40 digits."""
+    rows, labels = table(30, 60, seed=5)
+    random, l1 = np.random.default_rng(6), 1.0
+    bounds = []
+
+    def watched(problem, max_passes):
+        start, problem = wide_start.wide_start(problem, max_passes)
+        for size in (0.0, 1e-12, 1e-8, 1e-4, 0.1):
+            at = start * (1 + size * random.standard_normal(len(start)))
+            values = at / problem.design.scale
+            values[0] -= values[1:] @ problem.design.centre
+            bounds.append((values, problem.other_bound(at)))
+        return start, problem
+
+    monkeypatch.setattr(wide_start, "FEWEST_COLUMNS", 50)
+    monkeypatch.setattr("logloss.training.fit.wide_start", watched)
+    logloss.fit(rows, labels, l1=l1, l2=l2, fit_intercept=fit_intercept, tolerance=1e-15)
+
+    def objective(values):
+        with mpmath.workdps(40):
+            own = [mpmath.mpf(value) for value in values.tolist()]
+            total = sum(l1 * abs(w) + mpmath.mpf(l2) / 2 * w**2 for w in own[1:])
+            for row, label in zip(rows.tolist(), labels.tolist(), strict=True):
+                z = own[0] + sum(mpmath.mpf(x) * w for x, w in zip(row, own[1:], strict=True))
+                total += mpmath.log(1 + mpmath.exp(z)) - label * z
+            return total
+
+    least = min(objective(values) for values, _ in bounds)
+    for values, bound in bounds:
+        assert float(objective(values) - least) <= bound
+    assert bounds[0][1] < 30 * 1e-13
