@@ -28,7 +28,7 @@ HERE = pathlib.Path(__file__).parent
 PACKAGES = ("logloss", "numpy", "numba", "scipy", "pyarrow")
 # Named where they were imported.
 PEERS = ("duckdb", "pandas", "polars", "matplotlib", "mpmath", "dask", "distributed", "pyspark", "sklearn", "sklearnex")
-PEERS += ("glum", "statsmodels", "interpret", "lightgbm")
+PEERS += ("glum", "statsmodels", "interpret", "lightgbm", "celer", "skglm")
 # Packages whose distribution has another name.
 DISTRIBUTIONS = {"sklearn": "scikit-learn", "sklearnex": "scikit-learn-intelex", "interpret": "interpret-core"}
 # What must be equal in a record that figures are added to.

@@ -1,5 +1,6 @@
 """Settings of all tests: hypothesis draws the same examples each time, and does not mind the first compilation.
 
+Small matrices have one thread: teams of BLAS, one for each test process, would wait for each other most of the time.
 Where no browser is, the end of the tests says what was not looked at.
 """
 
@@ -15,6 +16,8 @@ from functools import cache
 import pytest
 from hypothesis import HealthCheck, settings
 
+# Read when NumPy is first imported, here and in the processes that tests start.
+os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 settings.register_profile(
     "logloss", deadline=None, derandomize=True, database=None, suppress_health_check=[HealthCheck.too_slow]
 )

@@ -1327,3 +1327,80 @@ def csr_block(
 
 def csr_pairs(rows: Sequence[Sequence[tuple[int, float]]], places: Sequence[int], limits: Sequence[int]) -> list[float]:
     return [sum((1 + sum(0 < places[j] <= most for j, _ in row)) ** 2 / 2 for row in rows) for most in limits]
+
+
+# Some columns of a sparse matrix.
+
+
+def csr_norms(rows: Sequence[Sequence[tuple[int, float]]], mass: Floats, n_columns: int) -> list[float]:
+    return [
+        math.fsum(m * x * x for row, m in zip(rows, mass, strict=True) if m > 0 for column, x in row if column == j)
+        for j in range(n_columns)
+    ]
+
+
+def csr_take(
+    rows: Sequence[Sequence[tuple[int, float]]], mass: Floats, places: Sequence[int]
+) -> list[list[tuple[int, float]]]:
+    return [
+        [(places[j] - 1, x) for j, x in row if places[j]] if m > 0 else [] for row, m in zip(rows, mass, strict=True)
+    ]
+
+
+def csc_of(rows: Sequence[Sequence[tuple[int, float]]], n_columns: int) -> list[list[tuple[int, float]]]:
+    return [[(i, x) for i, row in enumerate(rows) for column, x in row if column == j] for j in range(n_columns)]
+
+
+def weigh_columns(
+    columns: Sequence[Sequence[tuple[int, float]]], c: Floats
+) -> tuple[list[list[float]], list[float], list[float]]:
+    scaled = [[math.sqrt(c[i]) * x for i, x in column] for column in columns]
+    across = [math.fsum(c[i] * x for i, x in column) for column in columns]
+    return scaled, across, [math.fsum(c[i] * x * x for i, x in column) for column in columns]
+
+
+def column_products(matrix: Any, c: Any, has_intercept: bool, chosen: Any, direction: Any) -> Any:
+    """matrix: dense. The Hessian, less what the intercept takes of it, times a direction at some columns."""
+    rest = matrix.T @ (c[:, None] * matrix)
+    if has_intercept:
+        across = matrix.T @ c
+        rest = rest - across[:, None] * across / c.sum()
+    return (rest[:, chosen] @ direction[chosen])[chosen]
+
+
+def descend_columns(
+    matrix: Any, c: Any, has_intercept: bool, slopes: Any, weights: Any, squares: Any, at: Any, begin: Any, sweeps: int
+) -> Any:
+    """Where sweeps over all columns lead."""
+    rest = matrix.T @ (c[:, None] * matrix)
+    if has_intercept:
+        across = matrix.T @ c
+        rest = rest - across[:, None] * across / c.sum()
+    at = at.copy()
+    for _ in range(sweeps):
+        for j in range(len(at)):
+            curvature = rest[j, j] + squares[j]
+            if not curvature > 1e-12:
+                continue
+            pull = curvature * at[j] - slopes[j] - squares[j] * (at[j] - begin[j]) - rest[j] @ (at - begin)
+            at[j] = math.copysign(max(abs(pull) - weights[j], 0.0), pull) / curvature
+    return at
+
+
+def dual_rows(y: Floats, mass: Floats, logits: Floats, moves: Floats) -> tuple[list[float], list[float], list[float]]:
+    """(θ, curvatures, the distance of each row from its prediction): without rounding."""
+    theta, curvatures, distances = [], [], []
+    for label, m, z, move in zip(y, mass, logits, moves, strict=True):
+        one = 1 / (1 + math.exp(-z))
+        curvatures.append(m * one * (1 - one))
+        theta.append(m * (one - label) + curvatures[-1] * move)
+        distances.append(curvatures[-1] * move * move)
+    return theta, curvatures, distances
+
+
+def accurate_sums(
+    columns: Sequence[Sequence[tuple[int, float]]], theta: Floats, inexact: Floats
+) -> tuple[list[Fraction], list[float], list[float]]:
+    sums = [sum((Fraction(theta[i]) * Fraction(x) for i, x in column), Fraction(0)) for column in columns]
+    sizes = [math.fsum(abs(theta[i] * x) for i, x in column) for column in columns]
+    return sums, sizes, [math.fsum(inexact[i] * abs(x) for i, x in column) for column in columns]

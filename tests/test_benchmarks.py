@@ -300,17 +300,29 @@ def held_out_losses() -> str:
 
 def times_of_sparse() -> str:
     """Seconds of a sparse fit, and how many times as long others take, as Markdown."""
-    cases = lines("sparse_rows", "tables")
-    peers = ["lbfgs", "newton-cg", "liblinear"]
+    squares = times_beside_peers("sparse_rows", ["lbfgs", "newton-cg", "liblinear", "intelex", "glum"])
+    absolute = times_beside_peers("sparse_lasso", ["liblinear", "saga", "skglm", "celer"])
+    return f"{squares}\nUnder an L1 penalty:\n\n{absolute}"
+
+
+def times_beside_peers(program: str, peers: list[str]) -> str:
+    """Our seconds for each table, and how many times as long peers take; more than so many where one has not come near."""
+    cases = lines(program, "tables")
     rows = [f"| table | values | seconds | {' | '.join(peers)} |", "| --- " * (3 + len(peers)) + "|"]
     for case, line in cases.items():
         if "values" not in line:
             continue
         table = case.removesuffix(", ours")
-        found = [cases.get(f"{table}, {peer}", {}).get("of_ours") for peer in peers]
-        cells = ["" if each is None else f"{each:.1f}×" for each in found]
+        cells = [times_of_ours(cases.get(f"{table}, {peer}", {})) for peer in peers]
         rows.append(f"| {table} | {line['values']:,} | {line['seconds']:.2g} | {' | '.join(cells)} |")
     return "\n".join(rows) + "\n"
+
+
+def times_of_ours(line: dict[str, float]) -> str:
+    """A ratio of times; empty where there is none."""
+    if "of_ours" in line:
+        return f"{line['of_ours']:.1f}×"
+    return f"> {line['of_ours_and_not_there']:.0f}×" if "of_ours_and_not_there" in line else ""
 
 
 TABLES = {

@@ -156,6 +156,49 @@ def test_the_preconditioner_changes_passes_and_not_the_optimum(monkeypatch, bloc
     assert own.certificate.nats_per_row <= 1e-14
 
 
+def problem_of(rows, labels, **options):
+    own = {"l2": 1.0, "fit_intercept": True, "sum_weight": float(len(labels)), "tolerance": 1e-12} | options
+    return SparseProblem(SparseRows.of(rows, labels.astype(np.uint8), offset=OFFSET), **own)
+
+
+@pytest.mark.parametrize("times", [7.0, 1e3, 1e9])
+def test_a_step_that_is_too_long_takes_one_pass_more(times):
+    """The point is nearly the best one along the step: within 2% of the gain of SciPy's search."""
+    problem = problem_of(ROWS, LABELS)
+    now = problem.evaluated(np.zeros(31))
+    step, _ = sparse_solver.truncated_newton(problem, now, started(problem, now))
+    tried = sparse_solver.shortened(problem, now, times * step, 10)
+    best = scipy.optimize.minimize_scalar(
+        lambda length: problem.evaluated(now.at + length * step).objective, bounds=(0, 5), method="bounded"
+    )
+    assert len(sparse_solver.shortened(problem, now, step, 10)) == 1
+    assert len(tried) == 2
+    gain = now.objective - tried[-1].objective
+    assert gain > 0.98 * (now.objective - best.fun)
+
+
+def started(problem, now):
+    inverse = sparse_solver.Preconditioner(problem)
+    inverse.update(now, 0)
+    return inverse
+
+
+def test_passes_that_end_within_a_step_have_reached_the_limit(monkeypatch):
+    """The last pass is at the end of a step that is too long."""
+    found = sparse_solver.truncated_newton
+    monkeypatch.setattr(sparse_solver, "truncated_newton", lambda *given: (1e3 * found(*given)[0], 1))
+    assert find_sparse_optimum(problem_of(ROWS, LABELS), np.zeros(31), 2).has_reached_limit
+
+
+def test_a_block_grows_with_the_products_that_it_saves(monkeypatch):
+    """Where all columns are in it, steps are Newton's: few products are left."""
+    products = {}
+    for sizes in ((4,), (4, 16, 64)):
+        monkeypatch.setattr(sparse_solver, "BLOCK_COLUMNS", sizes)
+        products[sizes] = logloss.fit(ROWS, LABELS, l2=0.01, tolerance=1e-14).n_products
+    assert products[4, 16, 64] < 0.7 * products[(4,)], products
+
+
 @pytest.mark.filterwarnings("ignore::scipy.sparse.SparseEfficiencyWarning")
 @pytest.mark.parametrize("kind", ["csr", "csc", "coo", "lil", "dok", "bsr", "dia"])
 def test_every_format_is_read(kind):
@@ -263,11 +306,6 @@ def test_without_a_penalty_a_small_matrix_is_fitted_as_a_dense_one(monkeypatch):
     assert own.predict_logit(ROWS).tolist() == own.predict_logit(ROWS.toarray()).tolist()
     with pytest.raises(logloss.DataError, match=r"a penalty is needed: .* 5,000 columns and 512 MB; .* 5,001 columns"):
         logloss.fit(scipy.sparse.csr_array((300, 5001)), LABELS)
-    with pytest.raises(logloss.DataError, match=r"`l1` must be 0: .* 5,000 columns and 512 MB; .* Pass l2= alone"):
-        logloss.fit(scipy.sparse.csr_array((300, 5001)), LABELS, l1=1.0, l2=1.0)
-    few = logloss.fit(ROWS, LABELS, l1=2.0)
-    assert few.coefficients == logloss.fit(ROWS.toarray(), LABELS, l1=2.0).coefficients
-    assert 0 in few.coefficients.values()
     monkeypatch.setattr(sparse_fit, "MOST_DENSE", 1 << 10)
     with pytest.raises(logloss.DataError, match="a penalty is needed"):
         logloss.fit(ROWS, LABELS)

@@ -197,16 +197,12 @@ def _lasso_model(
     working = None if options.l1 else np.arange(problem.n_columns)
     optimum = find_lasso_optimum(problem, at, options.max_passes, working)
     ended = _Ended(optimum.at, optimum.total_loss, optimum.bound, optimum.passes, optimum.n_inner)
-    least, notes = optimum.least_of_zeros, ()
+    least, notes = optimum.least_of_zeros, []
     if options.l1 and least is not None and not optimum.at[1:][~problem.is_free].any():
-        # At that very strength rounding decides; above it all are 0.
-        least_l1 = significant(least * options.l1)
-        notes = (f"every penalised coefficient is 0, as with any l1 of at least {least_l1}",)
-        if factors is None:
-            notes = (f"every coefficient is 0, as with any l1 of at least {least_l1}",)
-    return _model_of(
-        problem, beside, ended, options, factors=factors, notes=notes, has_reached_limit=optimum.has_reached_limit
-    )
+        of = "penalised coefficient" if problem.is_free.any() else "coefficient"
+        notes = [f"every {of} is 0, as with any l1 of at least {significant(least * options.l1)}"]
+    is_limited = optimum.has_reached_limit
+    return _model_of(problem, beside, ended, options, factors=factors, notes=tuple(notes), has_reached_limit=is_limited)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

@@ -10,12 +10,13 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
 from logloss.data.dense_matrix import DenseMatrix
 from logloss.data.rows import Array
+from logloss.onepass.kernels.newton_rules import ROUNDING
 from logloss.training.certificate import Pass
 from logloss.training.interruptible import tick
 from logloss.training.sparse_lasso_dual import duality_gap
@@ -27,7 +28,7 @@ TIMES_ADDED, FEWEST_ADDED, SHARE_ADDED = 2, 500, 0.01
 # Steps on a working set end at such a share of what columns outside it can gain, each by itself.
 SHARE_OF_GAIN = 0.03
 # The last ones end at such a share of the tolerance; and where that is not enough, at so much less.
-SHARE_OF_TOLERANCE, LESS = 0.1, 1e-3
+SHARE_OF_TOLERANCE, LESS, ROUNDING_OF_GAIN = 0.1, 1e-3, 1e-12
 # As long as columns outside it can gain a larger share of the objective, no bound is computed.
 GREATEST_GAIN = 1e-8
 # Columns that are proved to be 0 are left out once they are such a share of all.
@@ -168,16 +169,16 @@ def find_lasso_optimum(
         if len(fit.passes) == 1 and not fit.at[1:][~problem.is_free].any():
             least_of_zeros = least_multiple_of_zeros(problem, now.gradient)
         is_done = bound <= problem.most
-        is_spent = gain == 0 and not bound < 0.5 * best
+        is_spent = gain == 0 and not bound < 0.5 * best and goal <= ROUNDING * now.objective
         has_reached_limit = not (is_done or is_spent) and len(fit.passes) >= max_passes
         if is_done or is_spent or has_reached_limit:
             break
         fit.grow(gains)
         fit.leave_out(zeros)
         if gain > 0:
-            goal = max(SHARE_OF_TOLERANCE * problem.most, SHARE_OF_GAIN * gain)
+            goal = max(least_goal(problem, now.objective), SHARE_OF_GAIN * gain)
         else:
-            best, goal = bound, min(goal * LESS, SHARE_OF_TOLERANCE * problem.most)
+            best, goal = bound, LESS * min(goal, SHARE_OF_TOLERANCE * problem.most)
         tick()
     return LassoOptimum(
         fit.full(),
@@ -190,6 +191,12 @@ def find_lasso_optimum(
         least_of_zeros,
         has_reached_limit,
     )
+
+
+def least_goal(problem: LassoProblem, objective: float) -> float:
+    """What steps on a working set may leave, in nats: the bound is of first order in what other columns violate."""
+    share = max(LESS, problem.most / objective / LESS)
+    return min(1.0, max(share, ROUNDING_OF_GAIN * objective / problem.most)) * SHARE_OF_TOLERANCE * problem.most
 
 
 def path_of(

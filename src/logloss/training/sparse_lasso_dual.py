@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
+from itertools import pairwise
 
 import numpy as np
 
@@ -111,7 +112,7 @@ def _terms(
     """
     l1, l2 = problem.l1[chosen], problem.l2[chosen]
     is_held = l2 > 0
-    added = 0.0
+    added = np.zeros(len(chosen))
     for end in (-1.0, 1.0):
         product = products + end * off
         pull = product * np.sign(values)
@@ -200,7 +201,7 @@ class _DualRows:
         largest = np.ones(n + 1)
         if n:
             starts, _, values = csc_columns.csc_of(indptr, indices, data, n)
-            ends = [np.abs(values[a:b]).max(initial=0.0) for a, b in zip(starts[:-1], starts[1:], strict=True)]
+            ends = [np.abs(values[a:b]).max(initial=0.0) for a, b in pairwise(starts)]
             largest[1:] = ends
         amount = np.concatenate([[math.fsum(self.theta)], wrong[places]])
         amount[0] = abs(amount[0]) + ROUNDING * (2.0 * abs(amount[0]) + 4.0 * float(self.inexact.sum()))

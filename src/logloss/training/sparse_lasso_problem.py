@@ -72,7 +72,7 @@ class LassoProblem:
         return own
 
     def taken(self, columns: Array) -> LassoProblem:
-        """The same of some columns, which ascend; the coefficients of all others are 0: one walk and a copy of these."""
+        """The same of some columns, which ascend, all other coefficients being 0: one walk and a copy of these."""
         rows = self.rows
         matrix = rows.matrix.taken(columns, rows.mass)
         tick()

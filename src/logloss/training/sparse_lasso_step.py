@@ -190,8 +190,8 @@ class _Columns:
         diagonal = (diagonal + self.problem.l2)[chosen]
         of_step = self.product(chosen, at - self.begin)
         left = -(self.slopes + of_step + weights * np.sign(at))[chosen]
-        is_last = 0.5 * float((at - self.begin) @ of_step) <= NEARLY * goal
-        limits = max(share_of_l1, ROUNDING) * weights[chosen]
+        is_last = share_of_l1 < 1.0 and 0.5 * float((at - self.begin) @ of_step) <= NEARLY * goal
+        limits = np.where(weights[chosen] > 0, max(min(share_of_l1, 1.0), ROUNDING) * weights[chosen], math.inf)
         found, along = np.zeros(len(chosen)), left / diagonal
         square = float(left @ along)
         least, direction = max(SHARE_LEFT * square, 0.01 * goal), np.zeros(len(at))

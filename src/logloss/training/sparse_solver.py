@@ -22,7 +22,8 @@ import numpy as np
 
 from logloss.data.rows import Array
 from logloss.data.sparse_rows import SparseRows, frozen
-from logloss.onepass.kernels import csr_rows
+from logloss.onepass.kernels import csr_rows, exact
+from logloss.onepass.kernels.losses import losses_along
 from logloss.onepass.kernels.newton_rules import ROUNDING, rounding_of_objective
 from logloss.onepass.run import map_and_merge
 from logloss.onepass.summaries.sparse_sums import (
@@ -42,15 +43,18 @@ LEAST_SHARE = 0.2
 MOST_PRODUCTS = 200
 # Of the diagonal such a share, the rest of the penalty: Hsia et al. (2018), section 4.
 SHARE_OF_DIAGONAL = 0.01
-# A block of the Hessian has one of so many columns, the most whose pairs in a row are at most so many times the values
-# of the table: it then costs as much as four products.
-BLOCK_COLUMNS, PAIRS_OF_VALUE, PAIRS_OF_PRODUCT = (32, 64, 128, 256, 512), 16.0, 4.0
+# A block of the Hessian has one of so many columns.
+BLOCK_COLUMNS = (32, 64, 128, 256, 512, 1024, 2048)
+# In nanoseconds, which decide only how many columns it has and when it is formed: of a value in a product, of a pair of
+# entries of a row in a block, and of a multiplication in its factor.
+OF_VALUE, OF_PAIR, OF_FACTOR = 4.0, 1.0, 0.04
 # A block that is there is formed anew once products since then have cost so many times as much.
 TIMES_TO_RENEW = 2.0
 # A step in the dual that leaves more of the bound than such a share is the last one.
 SHARE_LEFT_BY_DUAL = 0.1
-# Halvings of a step, and the share of the gain that the gradient promises which it must make (Armijo).
-MOST_HALVINGS, LEAST_GAIN = 30, 1e-4
+# Where all of a step does not make such a share of the gain that the gradient promises (Armijo), these lengths of it
+# are tried, and then such multiples of the best one.
+LEAST_GAIN, LENGTHS, NEARBY = 1e-4, 2.0 ** -np.arange(1.0, 41.0), 2.0 ** np.linspace(-0.75, 0.75, 7)
 
 
 @dataclass(frozen=True, eq=False)
@@ -165,15 +169,18 @@ def duality_gap(sums: SparseGradientSummary, gradient: Array, at: Array, l2: flo
 
 
 class Preconditioner:
-    """An approximate inverse of the Hessian: by column, and from some product on with a block of heavy columns."""
+    """An approximate inverse of the Hessian: by column, and from some product on with a block of heavy columns.
+
+    heavy: columns of the largest curvatures, the largest first. costs: of a block of so many of them, by size.
+    """
 
     def __init__(self, problem: SparseProblem) -> None:
         self.problem = problem
         self.n_products = 0
         self.diagonal: Array = np.ones(0)
         self.heavy: Array | None = None
-        self.places: Array = np.zeros(0, np.int32)
-        self.n_pairs = math.inf
+        self.costs: dict[int, float] = {}
+        self.block: Array = np.zeros(0, np.int64)
         self.factor: Any = None
 
     def update(self, now: SparseEvaluation, n_products: int) -> None:
@@ -184,41 +191,43 @@ class Preconditioner:
         # Where there are fewer rows than columns, the dual takes its place.
         if self.heavy is None and self.n_products and not has_dual(self.problem):
             self._choose(own)
-        n_values = max(self.problem.rows.matrix.n_values, 1)
+        # The largest block that costs no more than the products since the last one, and is no smaller.
+        spent = self.n_products * OF_VALUE * self.problem.rows.matrix.n_values
         times = 1.0 if self.factor is None else TIMES_TO_RENEW
-        if self.n_products * PAIRS_OF_PRODUCT * n_values >= times * self.n_pairs:
-            self._form_block(now)
+        sizes = [size for size, cost in self.costs.items() if times * cost <= spent and size >= len(self.block)]
+        if sizes:
+            self._form_block(now, max(sizes))
         curvature = max(float(now.sums.sums[csr_rows.CURVATURE]), math.ulp(0.0))
         if self.factor is None:
             own = SHARE_OF_DIAGONAL * own - SHARE_OF_DIAGONAL * l2
         self.diagonal = np.concatenate([[curvature], own + l2])
 
     def _choose(self, own: Array) -> None:
-        """The columns of the block: those in which the curvature outweighs the penalty most."""
+        """The columns in which the curvature outweighs the penalty most, and what blocks of them cost."""
         problem = self.problem
         most = min(BLOCK_COLUMNS[-1], len(own))
         largest = np.argpartition(own, len(own) - most)[len(own) - most :] if most else np.zeros(0, int)
         largest = largest[own[largest] > problem.l2]
-        largest = largest[np.argsort(-own[largest], kind="stable")]
-        places = np.zeros(len(own), np.int32)
-        places[largest] = np.arange(1, len(largest) + 1)
-        limits, matrix = np.array(BLOCK_COLUMNS), problem.rows.matrix
-        pairs = matrix.pairs(places, limits)
-        fits = pairs <= PAIRS_OF_VALUE * matrix.n_values
-        if fits.any() and len(largest):
-            n_columns, self.n_pairs = int(limits[fits][-1]), float(pairs[fits][-1])
-            places[largest[n_columns:]] = 0
-            largest = largest[:n_columns]
-        self.heavy, self.places = largest, frozen(places)
+        self.heavy = largest[np.argsort(-own[largest], kind="stable")]
+        sizes = sorted({min(size, len(largest)) for size in BLOCK_COLUMNS} - {0})
+        pairs = problem.rows.matrix.pairs(frozen(self._places(self.heavy)), np.array(sizes, np.int64))
+        self.costs = {size: OF_PAIR * n + OF_FACTOR / 3.0 * size**3 for size, n in zip(sizes, pairs, strict=True)}
 
-    def _form_block(self, now: SparseEvaluation) -> None:
-        """The block at a point, factored: one walk."""
+    def _places(self, columns: Array) -> Array:
+        """Of each column of the table its place in a block of some, from 1 on; 0 where it is not in it."""
+        places = np.zeros(self.problem.n_columns, np.int32)
+        places[columns] = np.arange(1, len(columns) + 1)
+        return places
+
+    def _form_block(self, now: SparseEvaluation, size: int) -> None:
+        """The block of so many columns at a point, factored: one walk."""
         from scipy.linalg import LinAlgError, cho_factor
 
-        problem, n_places = self.problem, len(self.heavy)  # type: ignore[arg-type]
-        sums = problem.summarised(SparseBlockSummary.empty(HeavyColumns(self.places, n_places, now.curvatures)))
-        matrix = sums.matrix
-        inside = np.arange(1, n_places + 1)
+        problem = self.problem
+        self.block = self.heavy[:size]  # type: ignore[index]
+        places = frozen(self._places(self.block))
+        matrix = problem.summarised(SparseBlockSummary.empty(HeavyColumns(places, size, now.curvatures))).matrix
+        inside = np.arange(1, size + 1)
         matrix[inside, inside] += problem.l2
         if not problem.fit_intercept:
             matrix[0, :] = matrix[:, 0] = 0.0
@@ -227,7 +236,7 @@ class Preconditioner:
             self.factor = cho_factor(matrix, overwrite_a=True, check_finite=False)
         except LinAlgError:
             # Far from definite by its rounding, at a penalty next to nothing: the diagonal alone does.
-            self.factor, self.n_pairs = None, math.inf
+            self.factor, self.costs = None, {}
         self.n_products = 0
 
     def solve(self, vector: Array) -> Array:
@@ -235,8 +244,8 @@ class Preconditioner:
         from scipy.linalg import cho_solve
 
         out = vector / self.diagonal
-        if self.factor is not None and self.heavy is not None:
-            own = np.concatenate([[0], self.heavy + 1])
+        if self.factor is not None:
+            own = np.concatenate([[0], self.block + 1])
             out[own] = cho_solve(self.factor, vector[own], check_finite=False)
         return out
 
@@ -269,18 +278,35 @@ def truncated_newton(problem: SparseProblem, now: SparseEvaluation, inverse: Pre
 
 
 def shortened(problem: SparseProblem, now: SparseEvaluation, step: Array, most: int) -> list[SparseEvaluation]:
-    """Points along a step, halved until the objective falls enough: at most so many; the last one is the best found."""
+    """Points along a step, at most so many: its end; if the objective falls too little there, a nearer one."""
     slope = float(now.gradient @ step)
     forgiven = rounding_of_objective(now.objective, float(np.abs(now.at[1:]) @ np.abs(now.gradient[1:])))
-    tried: list[SparseEvaluation] = []
-    length = 1.0
-    for _ in range(min(most, MOST_HALVINGS)):
-        then = problem.evaluated(now.at + length * step)
-        tried.append(then)
-        if then.objective <= now.objective + LEAST_GAIN * length * slope + forgiven:
-            return tried
-        length /= 2.0
-    return tried
+    end = problem.evaluated(now.at + step)
+    if most < 2 or end.objective <= now.objective + LEAST_GAIN * slope + forgiven:
+        return [end]
+    return [end, problem.evaluated(now.at + best_length(problem, now, step) * step)]
+
+
+def best_length(problem: SparseProblem, now: SparseEvaluation, step: Array) -> float:
+    """The one of LENGTHS at which the objective is least: one walk, for the log-odds where the step begins and its own.
+
+    Cost beside it: 4 ns a row and length.
+    """
+    rows = problem.rows
+    at, along = (rows.matrix.logits(float(each[0]), each[1:]) for each in (now.at, step))
+    if len(rows.offset):
+        at += rows.offset
+    at, along = frozen(at), frozen(along[None])
+    of_both, of_step = float(now.at[1:] @ step[1:]), float(step[1:] @ step[1:])
+
+    def best_of(lengths: Array) -> float:
+        limbs = exact.new_limbs(len(lengths))
+        is_left = losses_along(rows.labels, rows.mass, at, along, lengths, now.objective, limbs)
+        losses = [exact.rounded(exact.as_integer(own), 1) for own in limbs]
+        penalties = problem.l2 * lengths * (of_both + 0.5 * lengths * of_step)
+        return float(lengths[np.argmin(np.where(is_left, losses + penalties, math.inf))])
+
+    return best_of(NEARBY * best_of(LENGTHS))
 
 
 def find_sparse_optimum(problem: SparseProblem, start: Array, max_passes: int) -> SparseOptimum:
@@ -307,5 +333,6 @@ def find_sparse_optimum(problem: SparseProblem, start: Array, max_passes: int) -
         if then.objective < now.objective or then.bound < now.bound:
             now = then
         elif not is_dual:
-            break
+            is_last = len(tried) == 1 and len(passes) >= max_passes
+            return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=is_last)
     return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=False)

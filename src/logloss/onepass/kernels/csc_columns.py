@@ -42,14 +42,14 @@ def csr_take(indptr, indices, data, mass, places):
     places: the number of each column in it, from 1, ascending; 0 where it is left out. Cost: 2 to 10 ns a value.
     """
     n_rows = indptr.shape[0] - 1
-    starts = np.zeros(n_rows + 1, np.int64)
+    starts = np.zeros(n_rows + 1, indptr.dtype)
     for i in range(n_rows):
         n = 0
         if mass.shape[0] == 0 or mass[i] > 0.0:
             for k in range(np.uintp(indptr[i]), np.uintp(indptr[i + 1])):
                 n += places[np.uintp(indices[k])] > 0
         starts[i + 1] = starts[i] + n
-    columns, values = np.empty(starts[n_rows], np.int64), np.empty(starts[n_rows], data.dtype)
+    columns, values = np.empty(starts[n_rows], indices.dtype), np.empty(starts[n_rows], data.dtype)
     n = 0
     for i in range(n_rows):
         if starts[i + 1] > starts[i]:
@@ -174,8 +174,8 @@ def descend_columns(
 def dual_rows(indptr, indices, data, y, mass, offset, b, w, move_b, move, theta, inexact, curvatures, sums):
     """A dual point: θ = residual + curvature·(move_b + xᵀmove) of each row, so that y + θ / mass lies in [0, 1].
 
-    inexact: in units of what θ is rounded, the mass of shares, 0 of classes. sums: `N_DUAL` of them, rounding included. Cost: 20 ns a row and 2 ns
-    a value.
+    inexact: in units of what θ is rounded, the mass of shares, 0 of classes. sums: `N_DUAL` of them, rounding included.
+    Cost: 20 ns a row and 2 ns a value.
     """
     unit = 2.0**-53
     for i in range(y.shape[0]):
