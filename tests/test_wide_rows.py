@@ -154,7 +154,9 @@ def test_the_dual_begins_after_products_have_cost_as_much(monkeypatch):
     at_once = optimum_of(ROWS, LABELS)
     assert own.n_products >= 4 + 2
     assert len(at_once.passes) == 2
-    assert abs(own.evaluation.objective - at_once.evaluation.objective) <= own.evaluation.bound + at_once.evaluation.bound
+    assert (
+        abs(own.evaluation.objective - at_once.evaluation.objective) <= own.evaluation.bound + at_once.evaluation.bound
+    )
 
 
 @pytest.mark.parametrize("fit_intercept", [True, False])

@@ -19,8 +19,8 @@ from logloss.errors import DataError
 from logloss.onepass.kernels import csr_rows
 from logloss.text import value_text
 
-# Values of a tile, 1 MB of float64; of a row, or of a column where columns are contiguous, it has so many at most.
-VALUES_OF_TILE, LONGEST = 1 << 17, 1 << 12
+# Values of a tile, 2 MB of float64; of a row, or of a column where columns are contiguous, it has so many at most.
+VALUES_OF_TILE, LONGEST = 1 << 18, 1 << 12
 # Values of the columns that a product of all rows with each other takes at once: 16 MB.
 VALUES_OF_GRAM = 1 << 21
 # So many pairs of a block of the Hessian take as long as one of a sparse row.
@@ -110,8 +110,9 @@ class DenseMatrix:
         """
         (labels, mass, offset), (b, w) = beside, at
         of_all, of_columns, limbs = sums
-        longest, n_additions = shape_of_tiles(self.values)[1], self.n_columns
-        n_additions = min(longest, n_additions) + -(-n_additions // longest) + 2
+        _, n_columns = shape_of_tiles(self.values, stop - start)
+        # Of a logit: in a tile, of the tiles, and what it begins with.
+        n_additions = min(n_columns, self.n_columns) + -(-self.n_columns // n_columns) + 2
         length = float(np.linalg.norm(w))
         for first, last in runs_of_rows(self.values, start, stop):
             own = slice(first, last)
@@ -201,23 +202,26 @@ class DenseMatrix:
         return products
 
 
-def shape_of_tiles(X: Array) -> tuple[int, int]:
-    """(Rows, columns) of a tile: long where values are contiguous."""
-    lengths = LONGEST, max(VALUES_OF_TILE // LONGEST, 1)
-    return lengths if abs(X.strides[0]) < abs(X.strides[1]) else lengths[::-1]
+def shape_of_tiles(X: Array, n_rows: int) -> tuple[int, int]:
+    """(Rows, columns) of the tiles of so many rows: long where values are contiguous."""
+    if abs(X.strides[0]) < abs(X.strides[1]):
+        n_rows = max(min(n_rows, LONGEST), 1)
+        return n_rows, max(VALUES_OF_TILE // n_rows, 1)
+    n_columns = max(min(X.shape[1], LONGEST), 1)
+    return max(VALUES_OF_TILE // n_columns, 1), n_columns
 
 
 def runs_of_rows(X: Array, start: int, stop: int) -> Iterator[tuple[int, int]]:
     """(start, stop) of runs of rows that are one tile high."""
-    n_rows, _ = shape_of_tiles(X)
+    n_rows, _ = shape_of_tiles(X, stop - start)
     for first in range(start, stop, n_rows):
         yield first, min(first + n_rows, stop)
 
 
 def tiles_of(X: Array, start: int, stop: int) -> Iterator[tuple[slice, slice, Array]]:
     """(Rows, columns, the values there as float64) of the tiles of some rows; where they are float64, a view."""
-    _, n_columns = shape_of_tiles(X)
     for first, last in runs_of_rows(X, start, stop):
+        _, n_columns = shape_of_tiles(X, last - first)
         for left in range(0, X.shape[1], n_columns):
             columns = slice(left, min(left + n_columns, X.shape[1]))
             yield slice(first, last), columns, np.asarray(X[first:last, columns], dtype=np.float64)

@@ -150,8 +150,8 @@ class CsrMatrix:
         """A copy of some columns, which ascend; rows of mass 0 without values."""
         places = np.zeros(self.n_columns, np.int32)
         places[columns] = np.arange(1, len(columns) + 1)
-        arrays = csc_columns.csr_take(*self.arrays, mass, frozen(places))
-        return CsrMatrix(*map(frozen, arrays), len(columns))
+        indptr, indices, data = csc_columns.csr_take(*self.arrays, mass, frozen(places))
+        return CsrMatrix(frozen(indptr), frozen(indices), frozen(data), len(columns))
 
     def by_columns(self) -> tuple[Array, Array, Array]:
         """The same by columns: starts, rows, values, as of `csc_columns`."""
@@ -230,7 +230,10 @@ class SparseRows:
         if is_sparse(X):
             return cls(CsrMatrix.of(X, frozen(mass)), *map(frozen, (labels, mass, offset)))
         matrix, taken = DenseMatrix.of(X, mass)
-        return cls(matrix, *(frozen(each if taken is None or not len(each) else each[taken]) for each in (labels, mass, offset)))
+        return cls(
+            matrix,
+            *(frozen(each if taken is None or not len(each) else each[taken]) for each in (labels, mass, offset)),
+        )
 
     @property
     def beside(self) -> tuple[Array, Array, Array]:

@@ -114,7 +114,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         Their names, where they are all text.
     model_ : LogisticModel or WideModel
         The fitted model, in double precision: a `LogisticModel` with standard errors, passes, separation, `measure`; of
-        sparse rows under a penalty, and of 5,000 columns or more, a `WideModel`. None where one class has no weight, or `max_iter` is 0.
+        sparse rows under a penalty, and of 5,000 columns or more, a `WideModel`. None where one class has no weight, or
+        `max_iter` is 0.
     certificate_ : Certificate
         Bound on the distance from the minimum, in nats per row, of `coef_` and `intercept_` as they are: where X is
         float32, rounded.

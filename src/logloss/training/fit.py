@@ -107,7 +107,8 @@ def fit(
         Features: a matrix of finite numbers, or a frame. If `y_true` is a name or `features` is given: a table, as in
         `measure`: a frame, or the path of Parquet or CSV files. Or a sparse matrix of SciPy, with `l2` or `l1`: CSR is
         read where it is, other formats are converted; columns are called x0, x1, …, and the result is a `WideModel`.
-        Without either it is made dense if it has at most 5,000 columns and 512 MB so. docs/sparse.md.
+        Without either it is made dense if it has fewer than 5,000 columns and 512 MB so. With either an array may have
+        5,000 columns or more, too; float32 and float64 are read where they are. docs/sparse.md.
     y_true : array of shape (n_rows,), or name of a column
         Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`.
     features : list of names, optional
@@ -157,9 +158,9 @@ def fit(
         glmnet's penalty.factor, but not rescaled to a mean of 1. Of a category it holds for all levels.
     group_levels : bool
         With `l1`: whether the levels of a category are kept together (group lasso). Its part of the L1 penalty is then
-        l1 · √(number of levels) · the Euclidean norm of its coefficients, in place of the sum of their sizes: all are 0,
-        or none. Each level has a coefficient, no reference is chosen, and those of a category add up to 0. There is no
-        leave-one-out log loss. docs/inference.md.
+        l1 · √(number of levels) · the Euclidean norm of its coefficients, in place of the sum of their sizes: all are
+        0, or none. Each level has a coefficient, no reference is chosen, and those of a category add up to 0. There is
+        no leave-one-out log loss. docs/inference.md.
     fit_intercept : bool
         Whether the model has an intercept b; False: b = 0, and the log-odds are 0 where every number is 0 and every
         category is at its reference, which has no coefficient either way; a missing number with an indicator counts as

@@ -276,12 +276,12 @@ def newton_bound(
         # The linear function is added, not subtracted.
         return bound_at(problem, rank, sums, objective, gradient, factor, still, (-pull, np.abs(pull)))
 
-    is_dependent = factor is not None and rank.null is not None
-    if not is_dependent and groups is None:
+    null = None if factor is None else rank.null
+    if null is None and groups is None:
         return own_bound(pull)
-    if is_dependent:
-        pull -= _along(rank.null, pull, weights)
-        if (np.abs(rank.null.T @ pull) > NO_PART * (np.abs(rank.null.T) @ weights)).any():
+    if null is not None:
+        pull -= _along(null, pull, weights)
+        if (np.abs(null.T @ pull) > NO_PART * (np.abs(null.T) @ weights)).any():
             return math.inf
     excess = _excess(pull, weights, groups)
     above = _above(pull, values, weights, groups)

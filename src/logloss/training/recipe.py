@@ -130,8 +130,8 @@ def without_references(design: Design, reference: Mapping[str, Any]) -> Design:
     """The same with a coefficient for each level of a category, under a penalty of all of them together."""
     for name in reference:
         raise DataError(
-            f'`reference` names a level of "{printable(name)}", and under `group_levels=True` no level is one: each has '
-            "a coefficient. Leave one of them out."
+            f'`reference` names a level of "{printable(name)}", and under `group_levels=True` no level is one: each '
+            "has a coefficient. Leave one of them out."
         )
     terms = tuple(replace(term, is_pooled=True) if isinstance(term, Category) else term for term in design.terms)
     return replace(design, terms=terms)

@@ -17,9 +17,10 @@ import numpy as np
 from logloss.data.binding import bind, features_matrix
 from logloss.data.block import Block
 from logloss.data.checks.labels import Coding, judge_coding
+from logloss.data.dense_matrix import frozen
 from logloss.data.request import RowOptions
 from logloss.data.rows import Array, Roles, positive_text
-from logloss.data.sparse_rows import SparseRows, check_shape, frozen, is_sparse
+from logloss.data.sparse_rows import SparseRows, check_shape, is_sparse
 from logloss.errors import ConvergenceWarning, DataError, warn
 from logloss.text import count, counted, significant
 from logloss.training.certificate import Certificate, Pass

@@ -16,8 +16,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from logloss.data.dense_matrix import frozen
 from logloss.data.rows import Array
-from logloss.data.sparse_rows import frozen
 from logloss.onepass.kernels import csc_columns, csr_rows
 from logloss.onepass.kernels.newton_rules import ROUNDING
 from logloss.training.sparse_lasso_problem import LassoPoint, LassoProblem

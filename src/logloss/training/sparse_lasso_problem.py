@@ -12,8 +12,9 @@ from typing import Any
 
 import numpy as np
 
+from logloss.data.dense_matrix import frozen
 from logloss.data.rows import Array
-from logloss.data.sparse_rows import SparseRows, frozen
+from logloss.data.sparse_rows import SparseRows
 from logloss.onepass.kernels import csr_rows
 from logloss.onepass.run import map_and_merge
 from logloss.onepass.summaries.sparse_sums import SparseGradientSummary, SparsePoint

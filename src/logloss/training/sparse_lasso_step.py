@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from logloss.data.dense_matrix import frozen
 from logloss.data.rows import Array
-from logloss.data.sparse_rows import frozen
 from logloss.onepass.kernels import csc_columns, csr_rows
 from logloss.onepass.kernels.newton_rules import ROUNDING, rounding_of_objective
 from logloss.onepass.run import map_and_merge

@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from logloss.data.dense_matrix import frozen
 from logloss.data.rows import Array
-from logloss.data.sparse_rows import SparseRows, frozen
+from logloss.data.sparse_rows import SparseRows
 from logloss.onepass.kernels import csr_rows, exact
 from logloss.onepass.kernels.losses import losses_along
 from logloss.onepass.kernels.newton_rules import ROUNDING, rounding_of_objective

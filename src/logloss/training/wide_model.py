@@ -88,13 +88,17 @@ class WidePredictor:
     def answer_to(self, missing: str | None) -> str:
         """What is done with missing values: an error, the only choice."""
         if missing not in (None, "error"):
-            raise DataError(f'a model of a matrix of many columns takes missing="error" only; got {value_text(missing)}.')
+            raise DataError(
+                f'a model of a matrix of many columns takes missing="error" only; got {value_text(missing)}.'
+            )
         return "error"
 
     @property
     def columns(self) -> tuple[str, ...]:
         """A table has no columns of this model."""
-        raise DataError("a model of a matrix of many columns reads matrices, sparse or dense, and labels that are an array.")
+        raise DataError(
+            "a model of a matrix of many columns reads matrices, sparse or dense, and labels that are an array."
+        )
 
     def logits(self, X: Any, offset: Any = None, missing: str | None = None) -> Array:
         """Log-odds of each row of X, shape (n_rows,)."""
@@ -121,8 +125,7 @@ class WidePredictor:
             return matrix.logits(self.intercept, self.coef)
         X = features_matrix(X)
         check_width(X.shape[1], n_columns)
-        matrix, _ = DenseMatrix.of(X)
-        return matrix.logits(self.intercept, self.coef)
+        return DenseMatrix.of(X)[0].logits(self.intercept, self.coef)
 
     def contributions(self, X: Any) -> list[dict[str, float]]:
         """Not of a matrix of many columns."""

@@ -1,5 +1,5 @@
-"""Where a fit of a table in memory with few rows for its columns begins: at its optimum, as solvers find it that form no
-Hessian of all columns, the dual or, under an L1 penalty, working sets.
+"""Where a fit of a table in memory with few rows for its columns begins: at its optimum, as solvers find it that form
+no Hessian of all columns, the dual or, under an L1 penalty, working sets.
 
 The passes that follow, which form the Hessian, are then one or two in place of ten.
 """
@@ -48,7 +48,9 @@ def wide_start(problem: Problem, max_passes: int) -> tuple[Array | None, Problem
         own = SparseProblem(
             rows, problem.l2, problem.fit_intercept, problem.sum_weight, problem.tolerance, problem.progress
         )
-        return _scaled(problem, find_sparse_optimum(own, np.zeros(1 + own.n_columns), max_passes).evaluation.at), problem
+        return _scaled(
+            problem, find_sparse_optimum(own, np.zeros(1 + own.n_columns), max_passes).evaluation.at
+        ), problem
     lasso = _lasso_of(problem, rows)
     start = np.zeros(1 + lasso.n_columns)
     if problem.fit_intercept and problem.roles.offset is None:
@@ -98,7 +100,9 @@ def _rows_of(problem: Problem) -> SparseRows | None:
         return None
     blocks = problem.source.kept_blocks(problem.roles)
     columns = [block.features[0] for block in blocks]
-    is_matrix = all(len(block.features) == 1 and column.is_matrix for block, column in zip(blocks, columns, strict=True))
+    is_matrix = all(
+        len(block.features) == 1 and column.is_matrix for block, column in zip(blocks, columns, strict=True)
+    )
     if not is_matrix or 1 + columns[0].values.shape[1] != problem.design.width:
         return None
     if any(column.missing is not None for column in columns):

@@ -98,9 +98,7 @@ def sum_rows(y, mass, logits, terms, norms, c, residuals, sums, limbs):
     """The same of any number of rows. Cost: 10 ns a row."""
     for s in range(0, logits.shape[0], SLICE):
         e = min(s + SLICE, logits.shape[0])
-        sum_slice(
-            y[s:e], mass[s:e], logits[s:e], terms[s:e], norms[s:e], c[s:e], residuals[s:e], sums, limbs[0]
-        )
+        sum_slice(y[s:e], mass[s:e], logits[s:e], terms[s:e], norms[s:e], c[s:e], residuals[s:e], sums, limbs[0])
     carry(limbs)
 
 

@@ -22,7 +22,7 @@ MOST_STEPS = 50
 
 @compiled
 def group_norm(diagonal, pull, weight):
-    """The norm θ of the least of Σ (dₖvₖ²/2 − tₖvₖ) + weight·|v|, which is vₖ = tₖθ / (dₖθ + weight); 0 if |t| ≤ weight.
+    """The norm θ of the least v of Σ (dₖvₖ²/2 − tₖvₖ) + weight·|v|: vₖ = tₖθ / (dₖθ + weight); 0 if |t| ≤ weight.
 
     θ solves 1 / √Σ (tₖ / (dₖθ + weight))² = 1, whose left side rises and is concave in θ: Newton's steps from below
     never go beyond. Cost: about 5 steps, 5 ns a coordinate each.
