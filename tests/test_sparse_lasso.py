@@ -181,7 +181,7 @@ KINDS = {
 @pytest.mark.parametrize("kind", KINDS)
 @pytest.mark.parametrize("is_soft", [False, True])
 def test_the_gap_is_above_the_true_distance_and_its_zeros_are_zeros(kind, is_soft):
-    """At points near and far from the minimum, with steps that lead there and steps that lead nowhere."""
+    """At points near and far from the minimum, with steps that go there and steps that go anywhere."""
     rows, labels = table(40, 6, 0.4, seed=3)
     random = np.random.default_rng(7)
     if is_soft:

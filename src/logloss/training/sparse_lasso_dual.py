@@ -52,7 +52,7 @@ class DualGap:
 
 
 def duality_gap(problem: LassoProblem, now: LassoPoint, step: Array) -> DualGap:
-    """The gap at the dual point that a step leads to, or at that of the intercept alone where the step is too long."""
+    """The gap at the dual point of a step, or at that of the intercept alone where the step is too long."""
     dual = _dual_gap(problem, now, step)
     if dual is None:
         alone = np.zeros(len(step))
@@ -152,7 +152,7 @@ class _DualRows:
 
     @classmethod
     def of(cls, problem: LassoProblem, now: LassoPoint, step: Array, used: Array) -> _DualRows | None:
-        """Where a step leads; None where it is too long."""
+        """The dual point of a step; None where it is too long."""
         rows, n = problem.rows, problem.rows.matrix.n_rows
         theta, inexact, curvatures, sums = np.empty(n), np.empty(n), np.empty(n), np.zeros(csc_columns.N_DUAL)
         csc_columns.dual_rows(
@@ -185,7 +185,7 @@ class _DualRows:
     def correction(self, wrong: Array, is_free: Array) -> float | None:
         """How far, in the metric of Fisher, a dual point is for which residuals add up to 0 in what is not penalised.
 
-        wrong: of each column, what they add up to at most. None where that may lead out of the probabilities.
+        wrong: of each column, what they add up to at most. None where a probability may then not be one.
         """
         has_intercept = self.problem.fit_intercept
         if not (has_intercept or is_free.any()):

@@ -2,8 +2,8 @@
 
 Each step is the least of the local quadratic plus the absolute values. Of few columns the Hessian is formed, and
 `lasso_step.least_of` finds it. Of many, coordinate descent goes along the columns, the intercept being where the
-quadratic is least at any time, and conjugate gradients then find the last digits among coefficients whose signs are
-settled.
+quadratic is least at any time, and conjugate gradients then find the last digits among coefficients whose signs no
+longer change.
 """
 
 from __future__ import annotations
