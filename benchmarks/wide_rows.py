@@ -2,7 +2,8 @@
 
 Tables: expressions of genes that 20 factors share, as float64: 500 rows of 20,000 columns, 2,000 of 10,000. Each
 solver is given the loosest of its tolerances, by factors of ten, at which its objective is at most 1e-6 of the minimum
-above it, as benchmarks/sparse_rows.py has it; glum forms the Hessian of all columns and takes no part. peak_mb: of a process that makes the widest table, and fits it.
+above it, as benchmarks/sparse_rows.py has it; glum forms the Hessian of all columns and takes no part. peak_mb: of a
+process that makes the widest table, and fits it.
 """
 
 from __future__ import annotations

@@ -1131,7 +1131,6 @@ def descend_coordinates(
     return most_sweeps, slope, at
 
 
-
 def group_norm(diagonal: Floats, pull: Floats, weight: float) -> float:
     """The norm of the least of a quadratic with a diagonal Hessian plus a weighted norm, by bisection in 60 digits."""
     with mpmath.workdps(60):

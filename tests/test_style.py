@@ -48,7 +48,7 @@ data.pairs
 data.coded
 data.terms
 data.columns | data.shapes | data.sparse_rows
-data.arrow | data.block
+data.arrow | data.block | data.dense_matrix
 data.checks
 onepass.kernels
 data.keys

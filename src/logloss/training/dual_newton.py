@@ -12,7 +12,7 @@ Rasmussen, C. E. & Williams, C. K. I. (2006). Gaussian Processes for Machine Lea
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 import numpy as np
 
@@ -63,7 +63,7 @@ class DualNewton:
     """The dual of a problem; `products` is formed when it is first needed. has_failed: whether rounding ends it."""
 
     problem: SparseProblem
-    products: Array | None = field(default=None)
+    products: Array = field(default_factory=lambda: np.zeros((0, 0)))
     has_failed: bool = False
 
     def is_worth(self, n_products: int) -> bool:
@@ -76,10 +76,8 @@ class DualNewton:
     @np.errstate(over="ignore", invalid="ignore")
     def step(self, now: SparseEvaluation) -> tuple[Array, int]:
         """(The step from a point to the optimum, but for the rounding of K; the walks over the rows it took)."""
-        matrix = self.problem.rows.matrix
-        assert isinstance(matrix, DenseMatrix)
-        n_walks = 2
-        if self.products is None:
+        matrix, n_walks = cast(DenseMatrix, self.problem.rows.matrix), 2
+        if not len(self.products):
             self.products, n_walks = patiently(matrix.gram, size=matrix.n_rows), 3
         start = now.at[1:]
         of_start = matrix.logits(0.0, start) if start.any() else np.zeros(matrix.n_rows)
@@ -134,7 +132,6 @@ class DualNewton:
         from scipy.linalg import LinAlgError, cho_factor, cho_solve
 
         l2, products = self.problem.l2, self.products
-        assert products is not None
         roots = np.sqrt(now.curvatures)
         matrix = products * roots
         matrix *= roots[:, None]
@@ -159,7 +156,6 @@ class DualNewton:
 
     def _slope(self, now: DualPoint, intercept: float, alpha: Array) -> float:
         """The derivative of the objective along the step to a point w = Xᵀα."""
-        assert self.products is not None
         of_columns = self.products @ alpha
         of_loss = float(now.residuals @ (of_columns - now.of_columns))
         of_loss += float(now.residuals.sum()) * (intercept - now.intercept)
@@ -168,7 +164,6 @@ class DualNewton:
 
     def _shortened(self, now: DualPoint, target: tuple[float, Array], slope: float) -> DualPoint | None:
         """The first of points nearer and nearer that lowers the objective enough; None where none does."""
-        assert self.products is not None
         intercept, alpha = target
         of_columns = self.products @ alpha
         of_square, of_both = float(alpha @ of_columns), float(alpha @ now.of_columns)
