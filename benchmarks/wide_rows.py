@@ -1,6 +1,6 @@
 """Arrays of more than 5,000 columns under an L2 penalty, beside other solvers at the same distance from the minimum.
 
-Tables: expressions of genes that 20 factors share, as float64: 500 rows of 20,000 columns, 2,000 of 10,000. Each
+Tables: expressions of genes that 20 factors share, as float64: 500 rows of 20,000 columns, 1,000 of 10,000. Each
 solver is given the loosest of its tolerances, by factors of ten, at which its objective is at most 1e-6 of the minimum
 above it, as benchmarks/sparse_rows.py has it; glum forms the Hessian of all columns and takes no part. peak_mb: of a
 process that makes the widest table, and fits it.
@@ -32,7 +32,7 @@ def expressions(n_rows: int, n_columns: int) -> tuple[Any, Any]:
 
 def shapes(most: int) -> dict[str, tuple[int, int]]:
     """Rows and columns of each table; most: columns of the widest."""
-    return {"widest": (most // 40, most), "wide": (most // 10, most // 2)}
+    return {"widest": (most // 40, most), "wide": (most // 20, most // 2)}
 
 
 def tables(requested: argparse.Namespace) -> Lines:
