@@ -1252,6 +1252,34 @@ def csr_pairs(rows: Sequence[Sequence[tuple[int, float]]], places: Sequence[int]
     return [sum((1 + sum(0 < places[j] <= most for j, _ in row)) ** 2 / 2 for row in rows) for most in limits]
 
 
+def csr_sums(rows: Sequence[Sequence[tuple[int, float]]], mass: Floats, n_columns: int) -> list[list[float]]:
+    out: list[list[list[float]]] = [[[], []] for _ in range(n_columns)]
+    for row, m in zip(rows, mass, strict=True):
+        for j, x in row if m else ():
+            out[j][0].append(m)
+            out[j][1].append(m * x)
+    return [[math.fsum(masses), math.fsum(values)] for masses, values in out]
+
+
+def csr_squares(rows: Sequence[Sequence[tuple[int, float]]], mass: Floats, mean: Floats) -> list[float]:
+    out: list[list[float]] = [[] for _ in mean]
+    for row, m in zip(rows, mass, strict=True):
+        for j, x in row:
+            out[j].append(m * (x - mean[j]) ** 2)
+    return [math.fsum(each) for each in out]
+
+
+def svmlight_lines(text: str) -> list[tuple[float, list[tuple[int, float]]]]:
+    """(Label, pairs) of each row of sound lines, numbers read by Python."""
+    rows = []
+    for line in text.split("\n"):
+        words = line.partition("#")[0].split()
+        if words:
+            pairs = [word.split(":") for word in words[1:] if not word.startswith("qid:")]
+            rows.append((float(words[0]), [(int(index), float(value)) for index, value in pairs]))
+    return rows
+
+
 # Some columns of a sparse matrix.
 
 

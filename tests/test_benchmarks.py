@@ -115,6 +115,32 @@ QUOTED: list[tuple[str, str, list[str]]] = [
             ("rare", "20 columns, base rate 0.05"),
         )
     ),
+    (
+        "docs/sparse.md",
+        "{:.0f} s, {:,} passes and {:,} products; {:,.0f} MB at the peak, {:,.0f} MB to make the table",
+        [
+            f"sparse_files / columns / 10,000,000 / {name}"
+            for name in ("seconds", "passes", "products", "peak_mb", "made_mb")
+        ],
+    ),
+    *(
+        (
+            "docs/sparse.md",
+            f"{text} | {{:.0f}} MB; written in {{:.1f}} s, read in {{:.1f}} s",
+            [f"sparse_files / columns / {case} / {name}" for name in ("file_mb", "save", "load")],
+        )
+        for case, text in (("10,000,000", "coefficients of 0"), ("all used", "other than 0"))
+    ),
+    (
+        "docs/sparse.md",
+        "of {:,} values of 1 | {:.3f} s; `load_svmlight_file` of scikit-learn takes {:.1f} times as long",
+        [f"sparse_files / reading / adult / {name}" for name in ("values", "seconds", "of_ours")],
+    ),
+    (
+        "docs/sparse.md",
+        "of {:,} values of 16 digits | {:.2f} s; {:.1f} times as long",
+        [f"sparse_files / reading / text / {name}" for name in ("values", "seconds", "of_ours")],
+    ),
     ("docs/scale.md", "| an empty summary of `measure` | {:,} |", ["scale / traffic / measure / there"]),
     *(
         (

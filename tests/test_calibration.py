@@ -576,7 +576,7 @@ def test_a_file_comes_back_to_the_bit(method, tmp_path):
 def test_the_file_is_strict_json_with_its_head_first(tmp_path):
     calibrate(Y, P, method="temperature").save(tmp_path / "c.json")
     text = (tmp_path / "c.json").read_text(encoding="utf-8")
-    assert text.startswith('{\n "logloss": "calibration",\n "format": "6.0",')
+    assert text.startswith('{\n "logloss": "calibration",\n "format": "6.1",')
     json.loads(text, parse_constant=lambda name: pytest.fail(f"{name} is no JSON"))
 
 

@@ -209,6 +209,18 @@ def test_fits_have_the_certificate_of_one_machine(engine, folder, fit_intercept)
         assert model.errors.coefficients == pytest.approx(here.errors.coefficients, rel=1e-9)
 
 
+def test_an_l1_penalty_has_the_certificate_of_one_machine(engine, folder):
+    """The coefficients that are 0 are the same, exactly."""
+    requested = {"features": ["x0", "x1", "g"], "l1": 30.0, "l2": 1.0}
+    here = logloss.fit(folder, "y", **requested)
+    of_files = logloss.fit(folder, "y", **requested, engine=engine)
+    for model in (of_files, logloss.fit(frame_of(engine, folder), "y", **requested, leave_one_out=False)):
+        assert model.certificate.nats_per_row <= 1e-12
+        assert 0 in model.coefficients.values()
+        for name, value in here.coefficients.items():
+            assert model.coefficients[name] == pytest.approx(value, rel=1e-9, abs=0 if value == 0 else 1e-12)
+
+
 def test_shapes_have_the_certificate_of_one_machine(engine, folder):
     """Knots are quantiles of the same rows; precisions end at the same place, from sums that differ by rounding."""
     requested = {"features": ["x0", "x1", "g"], "shapes": {"x1": "linear"}}

@@ -532,7 +532,7 @@ def test_text_of_a_model_is_not_obeyed(model, tmp_path):
 @pytest.mark.parametrize("number", ["1e999", "-1e999", "1" * 400, "18446744073709551616", "9" * 5_000])
 def test_numbers_beyond_ours_are_refused(number, model, tmp_path):
     path = tmp_path / "model.json"
-    path.write_text('{"logloss": "model", "format": "6.0", "n_rows": ' + number + "}")
+    path.write_text('{"logloss": "model", "format": "6.1", "n_rows": ' + number + "}")
     with pytest.raises(logloss.DataError, match=r"cannot read model\.json: .* is no number of a logloss file"):
         logloss.load(path)
 
@@ -548,7 +548,7 @@ def test_documents_of_other_kinds_and_formats_are_refused_by_name(model, tmp_pat
     path = tmp_path / "model.json"
     model.save(path)
     text = path.read_text()
-    path.write_text(text.replace('"format": "6.0"', '"format": "1.0"'))
+    path.write_text(text.replace('"format": "6.1"', '"format": "1.0"'))
     with pytest.raises(logloss.DataError, match=r"model\.json has format 1\.0, and this is logloss"):
         logloss.load(path)
     path.write_bytes(document.document_bytes("recipe", {}))

@@ -401,7 +401,7 @@ def test_float32_coefficients_have_a_bound_of_their_own():
     assert ours.coef_.dtype == np.float32
     at = np.append(ours.intercept_, ours.coef_[0]).astype(float)
     arguments = rows.toarray(), LABELS, np.ones(300), np.zeros(300), np.full(30, 2.0), np.zeros(30)
-    best = logloss.fit(rows, LABELS, l1=2.0, tolerance=1e-15)
+    best = logloss.fit(rows, LABELS, l1=2.0, tolerance=1e-14)
     least = objective_in_digits(*arguments, np.append(best.intercept, best.coef))
     assert 0 < float((objective_in_digits(*arguments, at) - least) / 300) <= ours.certificate_.nats_per_row < 1e-12
 

@@ -43,15 +43,19 @@ onepass.summaries
 data.forecasters
 data.binding
 data.request
+data.derived_source
 data.source | data.design
 data.pairs
 data.coded
+data.derived
 data.terms
+data.matrix_columns
 data.columns | data.shapes | data.sparse_rows
+data.functions | data.hashed_text
 data.arrow | data.block | data.dense_matrix
 data.checks
 onepass.kernels
-data.keys
+data.keys | data.grammar
 data.rows
 data.values
 text | errors | version

@@ -89,6 +89,7 @@ if TYPE_CHECKING:
     from logloss.show.explanation.explain import explain
     from logloss.training.additive_model import AdditiveModel
     from logloss.training.fit import fit
+    from logloss.training.hashed_model import HashedModel as HashedModel
     from logloss.training.model import LogisticModel
     from logloss.training.pair_effects import PairEffect
     from logloss.training.separation import Separation
@@ -126,6 +127,7 @@ _HOMES = {
     "LogisticModel": "training.model",
     "AdditiveModel": "training.additive_model",
     "WideModel": "training.wide_model",
+    "HashedModel": "training.hashed_model",
     "PairEffect": "training.pair_effects",
     "TermEffect": "training.term_effects",
     "explain": "show.explanation.explain",
@@ -172,6 +174,7 @@ __all__ = [
     "SmallTable",
     "TermEffect",
     "SourceNotFound",
+    "HashedModel",
     "WideModel",
     "calibrate",
     "compare",

@@ -6,15 +6,19 @@ import os
 import sys
 import warnings
 from contextlib import ExitStack
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
 import click
 
-from logloss.cli.inputs import split
+from logloss.cli.inputs import check_label, split, split_features
 from logloss.cli.options import everywhere, fail_if_option, keywords, output, rows, seen
 from logloss.cli.outputs import Outputs, given_outputs
-from logloss.cli.streams import check_stdout, say_notes, stdout_named, to_stderr, to_stdout
+from logloss.cli.streams import check_stdout, say_notes, say_warnings, stdout_named, to_stderr, to_stdout
 from logloss.text import counted
+
+if TYPE_CHECKING:
+    from logloss.data.source import MemorySource
+    from logloss.training.predict import Predictor
 
 # `--l2-path` without a value.
 ALONE = "auto"
@@ -91,8 +95,13 @@ def folds_of(given: str | None) -> int | str | None:
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@rows("y_true")
-@click.option("--features", metavar="A,B", help="Columns to use; if left out, all that can be used.")
+@rows("y_true_or_svmlight")
+@click.option(
+    "--features",
+    metavar="A,B",
+    help="Columns to use, and what is made of columns: log(price), bs(age), month(date), site*device, site:device; if "
+    "left out, all columns that can be used.",
+)
 @click.option("--exclude", metavar="A,B", help="Columns not to use.")
 @click.option("--categories", metavar="A,B", help="Numeric columns to treat as categorical.")
 @click.option(
@@ -223,7 +232,7 @@ def folds_of(given: str | None) -> int | str | None:
 def fit(
     outputs: Outputs,
     files: tuple[str, ...],
-    y_true: str,
+    y_true: str | None,
     features: str | None,
     exclude: str | None,
     categories: str | None,
@@ -232,7 +241,7 @@ def fit(
     per: str,
     **words: Any,
 ) -> None:
-    """Fit a logistic regression or an additive model to Parquet or CSV files.
+    """Fit a logistic regression or an additive model to Parquet, CSV or svmlight files.
 
     It minimises the log loss (plus an optional L1 or L2 penalty), with a proven bound on the distance from the minimum;
     or it maximises Firth's penalised likelihood.
@@ -249,14 +258,16 @@ def fit(
 
     from logloss.training import fit
     from logloss.training.model import LogisticModel
+    from logloss.training.wide_model import WideModel
 
     table = outputs.opened(files, no_header=words["no_header"])
+    check_label(table, y_true)
     with warnings.catch_warnings(record=True) as caught, outputs.bar(table) as progress:
         warnings.simplefilter("always")
         model = fit.fit(
             table,
             y_true,
-            features=split(features, table),
+            features=split_features(features, table),
             exclude=split(exclude, table) or (),
             categories=split(categories, table),
             pooled=split(pooled, table),
@@ -267,6 +278,8 @@ def fit(
         )
     passes = counted(len(model.passes), "pass", "passes")
     text = None
+    if isinstance(model, WideModel):
+        passes += f", {counted(model.n_products, 'product')} with the Hessian, {model.n_megabytes:,.1f} MB of values"
     if isinstance(model, LogisticModel):
         text = repr(model.summary(per=per))
         if model.path is not None:
@@ -282,7 +295,9 @@ def fit(
     "--calibration", metavar="C", help="Calibration written by `logloss calibrate -o`, applied to the predictions."
 )
 @click.option("--negatives-kept", type=float, default=1.0, metavar="R", help="Share of negatives that training kept.")
-@click.option("--keep", metavar="A,B", help="Columns to write beside the predictions.")
+@click.option(
+    "--keep", metavar="A,B", help="Columns to write beside the predictions; of svmlight files `label` is the only one."
+)
 @click.option(
     "--missing",
     type=click.Choice(["error", "drop"]),
@@ -315,15 +330,24 @@ def predict(
     from logloss.calibration import Calibration
     from logloss.files.load import load_as, load_model
     from logloss.files.storage import replacing
+    from logloss.training.matrix_input import is_svmlight
     from logloss.training.predict import ScoredSource, notes_on_lacking
-    from logloss.training.written_predictions import mapping_of, write_predictions
+    from logloss.training.written_predictions import mapping_of, scored_svmlight, write_predictions
 
     predictor = load_model(model).predictor
     mapped = mapping_of(None if calibration is None else load_as(Calibration, calibration), negatives_kept)
     table = outputs.opened(files, no_header=no_header)
-    scored = ScoredSource(table, predictor, predictor.answer_to(missing))
+    caught: list[warnings.WarningMessage] = []
+    scored: ScoredSource | MemorySource
     with ExitStack() as stack:
         progress = stack.enter_context(outputs.bar(table))
+        if is_svmlight(table):
+            with warnings.catch_warnings(record=True) as caught:
+                warnings.simplefilter("always")
+                scored = scored_svmlight(table, predictor, progress)
+        else:
+            # A model of a sparse matrix refuses a table as it is read.
+            scored = ScoredSource(table, cast("Predictor", predictor), predictor.answer_to(missing))
         if path == "-":
             stack.enter_context(stdout_named())
         stream = sys.stdout.buffer if path == "-" else stack.enter_context(replacing(path))
@@ -335,5 +359,6 @@ def predict(
     if not outputs.quiet:
         if negatives_kept != 1:
             to_stderr(f"corrected: training kept {negatives_kept:g} of the negatives")
+        say_warnings(caught)
         outputs.say_time(f"{n_rows:,} rows predicted")
-        say_notes((*scored.notes, *notes_on_lacking(scored.lacking)))
+        say_notes((*scored.notes, *notes_on_lacking(getattr(scored, "lacking", {}))))

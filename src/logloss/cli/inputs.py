@@ -25,6 +25,29 @@ def split(names: str | None, table: Source) -> list[str] | None:
     return [names] if names in table.column_names else [name for each in names.split(",") if (name := each.strip())]
 
 
+def split_features(names: str | None, table: Source) -> list[str] | None:
+    """The same of features, which may be expressions: commas in brackets and in backticks are theirs."""
+    if names is None:
+        return None
+    if names in table.column_names:
+        return [names]
+    found, depth, is_quoted = [""], 0, False
+    for sign in names:
+        is_quoted ^= sign == "`"
+        depth += 0 if is_quoted else (sign == "(") - (sign == ")")
+        if sign == "," and depth <= 0 and not is_quoted:
+            found.append("")
+        else:
+            found[-1] += sign
+    return [name for each in found if (name := each.strip())]
+
+
+def check_label(table: Source, y_true: str | None) -> None:
+    """Refuse a table without the name of its label column; files in svmlight format need none."""
+    if y_true is None and not hasattr(table, "no_table"):
+        raise click.UsageError("Missing option '-y' / '--y-true': the column of observed labels.")
+
+
 def check_outputs(inputs: Iterable[str | None], **outputs: str | None) -> None:
     """Find out before the walk whether each output can be written, and that it takes the place of no input or other."""
     from logloss.files.storage import check_writable, identity, is_stream

@@ -7,14 +7,14 @@ from typing import Any
 
 import click
 
-from logloss.cli.inputs import split, typed
+from logloss.cli.inputs import check_label, split, typed
 from logloss.cli.options import everywhere, fail_if_option, keywords, one_or_two, rows, seen, writes_summary
 from logloss.cli.outputs import Outputs, advice_on, calibrating, calibrating_rows, given_outputs
 
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@rows("y_true", "y_proba", "y_logit")
+@rows("y_true_or_svmlight", "y_proba", "y_logit")
 @click.option("--model", metavar="MODEL", help="Model written by `logloss fit -o`, instead of -p.")
 @rows("sample_weight", "counts", "pos_label", "by")
 @click.option(
@@ -35,7 +35,7 @@ from logloss.cli.outputs import Outputs, advice_on, calibrating, calibrating_row
 def measure(
     outputs: Outputs,
     files: tuple[str, ...],
-    y_true: str,
+    y_true: str | None,
     y_proba: tuple[str, ...],
     y_logit: str | None,
     model: str | None,
@@ -65,6 +65,7 @@ def measure(
     if group:
         requested["groups"] = [key for value in group for key in typed(value)]
     table = outputs.opened(files, no_header=words["no_header"], summary=outputs.output)
+    check_label(table, y_true)
     requested |= {"keep": split(words["keep"], table) or ()}
     with outputs.bar(table) as progress:
         if model is not None:

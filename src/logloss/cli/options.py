@@ -35,6 +35,11 @@ OPTIONS: dict[str, Function] = {
     "y_true": click.option(
         "-y", "--y-true", required=True, metavar="COL", help='Column of observed labels, or a comparison: "stars >= 4".'
     ),
+    "y_true_or_svmlight": _column(
+        "-y",
+        "--y-true",
+        say='Column of observed labels, or a comparison: "stars >= 4"; leave out for files in svmlight format.',
+    ),
     "y_true_or_summary": _column(
         "-y",
         "--y-true",

@@ -65,6 +65,8 @@ def bind(
     has_length = hasattr(data, "__len__") and not hasattr(data, "toarray")
     n_rows = len(data) if requested.y_true is None and has_length else None
     table = None if requested.y_true is None else as_source(data, header=requested.header)
+    if table is not None and hasattr(table, "no_table"):
+        raise table.no_table()
     columns = () if table is None else table.column_names
     keyed = {"by": requested.by, "cluster": requested.cluster}
     keys = {role: _keys(value, role, n_rows, columns) for role, value in keyed.items()}

@@ -132,7 +132,8 @@ class Coded:
             for j in np.flatnonzero(term.lacks):
                 added[np.isnan(added[:, j]), j] = of_centre[j] + coefficients[at]
                 at += 1
-            own |= dict(zip(term.names, added.T, strict=True))
+            is_one = term.column in design.wide
+            own |= {term.column: added.sum(axis=1)} if is_one else dict(zip(term.names, added.T, strict=True))
         for span, category, codes in zip(design.spans, design.categories, self.codes, strict=True):
             levels = coefficients[span]
             average = float(np.average(levels, weights=category.weights))

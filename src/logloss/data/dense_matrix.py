@@ -161,6 +161,17 @@ class DenseMatrix:
         n_places = np.count_nonzero((places > 0) & (places <= limits[:, None]), axis=1)
         return 0.5 * self.n_rows * (1.0 + n_places) ** 2 / PAIRS_BY_BLAS
 
+    def standard_deviations(self, mass: Array, sum_weight: float) -> Array:
+        """Of the values of each column by the mass of the rows, shape (n_columns,), as of `CsrMatrix`: two walks."""
+        each = mass if len(mass) else np.ones(self.n_rows)
+        means, squares = self.transposed_times(each) / sum_weight, np.zeros(self.n_columns)
+        with np.errstate(over="ignore", invalid="ignore"):
+            for rows, columns, tile in tiles_of(self.values, 0, self.n_rows):
+                squares[columns] += each[rows] @ np.square(tile - means[columns])
+            deviations = np.sqrt(squares / sum_weight)
+        # Of values whose squares are beyond the floats.
+        return np.nan_to_num(deviations, nan=np.finfo(float).max, posinf=np.finfo(float).max)
+
     def column_norms(self, mass: Array) -> Array:
         """√Σ mass·x² of each column, shape (n_columns,)."""
         squares = np.zeros(self.n_columns)
@@ -170,7 +181,7 @@ class DenseMatrix:
                 squares[columns] += mass[rows] @ tile if len(mass) else tile.sum(axis=0)
         return np.sqrt(squares, out=squares)
 
-    def taken(self, columns: Array, mass: Array) -> DenseMatrix:
+    def with_columns(self, columns: Array, mass: Array) -> DenseMatrix:
         """A copy of some columns, which ascend; rows of mass 0 have values, too."""
         return DenseMatrix.of(self.values[:, columns])[0]
 

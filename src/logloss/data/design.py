@@ -15,6 +15,7 @@ import numpy as np
 
 from logloss.data.checks.feature_values import checked_features, refuse_missing_in_matrix
 from logloss.data.coded import Coded
+from logloss.data.derived import DerivedColumn
 from logloss.data.pairs import Pair, PairTable, Side
 from logloss.data.rows import Array, Column, Roles, Rows
 from logloss.data.shapes import Shape
@@ -37,6 +38,7 @@ class Design:
     shape, then those of each pair; those of references stay 0 and `free` leaves them out. `fit_intercept`: whether
     there is an intercept; without one its place in the vector stays 0, and the centre of all numbers is 0.
     `is_nameless`: whether each column was one of an array, which had no names. `sides`: columns as the pairs see them.
+    `derived`: columns of terms that are computed of others.
     """
 
     terms: tuple[Term, ...]
@@ -44,6 +46,7 @@ class Design:
     is_nameless: bool = False
     sides: tuple[Side, ...] = ()
     pairs: tuple[Pair, ...] = ()
+    derived: tuple[DerivedColumn, ...] = ()
 
     @cached_property
     def numbers(self) -> tuple[Numbers, ...]:
@@ -235,6 +238,9 @@ class Design:
                     del names[term.reference]
                 found[term.column] = tuple(names)
                 continue
+            if term.column in self.wide:
+                found[term.column] = term.coefficient_names
+                continue
             lacking = iter(term.coefficient_names[len(term.names) :])
             lacks = term.lacks or (False,) * len(term.names)
             found |= {
@@ -244,8 +250,23 @@ class Design:
 
     @property
     def read(self) -> tuple[str, ...]:
-        """The names of what is read: each column of a matrix is one."""
-        return tuple(n for t in self.terms for n in (t.names if isinstance(t, Numbers) else (t.column,)))
+        """The names of the features: each column of a matrix is one; of a derived column all numbers are one."""
+        return tuple(
+            name
+            for term in self.terms
+            for name in (term.names if isinstance(term, Numbers) and term.column not in self.wide else (term.column,))
+        )
+
+    @cached_property
+    def wide(self) -> frozenset[str]:
+        """The derived columns of several numbers a row."""
+        return frozenset(each.name for each in self.derived if each.is_matrix)
+
+    @cached_property
+    def inputs(self) -> tuple[str, ...]:
+        """The columns of a table that are read: in place of derived ones those that they are computed of."""
+        of_derived = {each.name: each.inputs for each in self.derived}
+        return tuple(dict.fromkeys(own for name in self.read for own in of_derived.get(name, (name,))))
 
     def contributions(self, coded: Coded, coefficients: Array, n_rows: int) -> list[dict[str, float]]:
         """Contribution of each column and pair to the logit of each row, relative to the average row."""
@@ -285,6 +306,8 @@ class Design:
         for term, column in zip(self.terms, columns, strict=True):
             if isinstance(term, Numbers):
                 dense.append(column.values)
+                if column.n_strange:
+                    strange[term.column] = column.n_strange
                 continue
             if isinstance(term, Shape):
                 knots.append(term.found(column.values))

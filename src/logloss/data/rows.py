@@ -125,6 +125,16 @@ class RememberedPlace(Place):
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """What a column was computed of, for messages: the name of that column, its numbers, what they must be, a hint."""
+
+    name: str
+    values: Array
+    expected: str
+    hint: str
+
+
+@dataclass(frozen=True, slots=True)
 class Column:
     """One column of a run of rows, unchecked.
 
@@ -134,6 +144,8 @@ class Column:
     missing: True where the value is missing; None if none is known to be (NaN is left to the checks).
     is_date: the categories are dates, as ISO text, which sorts as they do.
     ranks: the place of each category in the order in which they were declared; None where none was declared.
+    zone: of dates with a time zone, its name; the categories are then in UTC. origin: of a column that was computed.
+    n_strange: how many rows of it were computed of a level that training did not see.
     """
 
     values: Array
@@ -142,6 +154,9 @@ class Column:
     names: tuple[str, ...] = ()
     is_date: bool = False
     ranks: tuple[int, ...] | None = None
+    zone: str = ""
+    origin: Origin | None = None
+    n_strange: int = 0
 
     @property
     def is_matrix(self) -> bool:
@@ -177,7 +192,8 @@ class Column:
 
     def taken(self, chosen: Array | slice) -> Column:
         missing = None if self.missing is None else self.missing[chosen]
-        return replace(self, values=self.values[chosen], missing=missing)
+        origin = None if self.origin is None else replace(self.origin, values=self.origin.values[chosen])
+        return replace(self, values=self.values[chosen], missing=missing, origin=origin)
 
     def value_at(self, index: int) -> Value:
         """The value of a row; None where it holds nothing."""

@@ -25,6 +25,9 @@ Number = int | float | Decimal
 Array = np.ndarray[Any, np.dtype[Any]]
 # One that has rows and columns, also in a file.
 Matrix = Annotated[Array, "rows and columns"]
+# Of which there may be millions: in a file one text holds them all.
+Packed = Annotated[Array, "float64, compressed"]
+PackedTexts = Annotated[tuple[str, ...], "compressed"]
 # Every whole number of fewer bits is an int; decimals have at most 253. Beyond, floats stay as short as they print.
 BITS_OF_WHOLE = 256
 # No float lies beyond 10^309.

@@ -22,6 +22,7 @@ from logloss.data.terms import Category, Numbers
 from logloss.errors import DataError, MissingPackage
 from logloss.text import count, listed, printable
 from logloss.training.additive_model import AdditiveModel
+from logloss.training.hashed_model import HashedModel
 from logloss.training.model import LogisticModel
 from logloss.training.wide_model import WideModel
 
@@ -38,6 +39,16 @@ def as_sklearn(model: LogisticModel | AdditiveModel | WideModel, classes: Sequen
         )
     if model.has_offset:
         raise DataError("scikit-learn's models have no offset, and this one was trained with one.")
+    if isinstance(model, HashedModel):
+        raise DataError(
+            "the model hashes words of text, which no transformer of scikit-learn does alike. Predict with logloss."
+        )
+    if not isinstance(model, WideModel) and model.design.derived:
+        names = listed([printable(each.name) for each in model.design.derived])
+        raise DataError(
+            f"the model computes {names} of columns, which no transformer of scikit-learn does alike. Predict with "
+            "logloss, or make these columns in the table and fit to them."
+        )
     if len(classes) != 2:
         raise DataError(f"`classes` must be two labels, the positive one last; got {len(classes)}.")
     if isinstance(model, WideModel):

@@ -33,9 +33,9 @@ from logloss.estimators.sklearn_arguments import (
 from logloss.text import count, listed, significant, value_text
 from logloss.training.certificate import Certificate
 from logloss.training.fit import fit
+from logloss.training.matrix_input import is_wide
 from logloss.training.model import LogisticModel
 from logloss.training.problem import TOLERANCE
-from logloss.training.sparse_fit import is_wide
 from logloss.training.wide_model import WideModel
 
 # Read as they are; all else becomes float64.
@@ -242,12 +242,13 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
             "leave_one_out": False,
             "start": getattr(self, "model_", None) if self.warm_start else None,
         }
-        if is_sparse(X) or is_wide(X):
-            with reworded(as_scikit_learn_warns):
-                return fit(X, label, sample_weight=weight, **options)
         names = tuple(getattr(self, "feature_names_in_", ()))
         # None, or, as far as scikit-learn lets them through, some twice.
-        if len(set(names)) < X.shape[1]:
+        has_names = len(set(names)) == X.shape[1]
+        if is_sparse(X) or is_wide(X):
+            with reworded(as_scikit_learn_warns):
+                return fit(X, label, feature_names=names if has_names else None, sample_weight=weight, **options)
+        if not has_names:
             names = matrix_names(X.shape[1])
         columns = {"y_true": Column(label), MATRIX: Column(X, names=names)}
         if weight is not None:

@@ -6,7 +6,7 @@ import inspect
 import math
 from collections.abc import Callable, Hashable, Mapping, Sequence
 from dataclasses import replace
-from typing import Any, ClassVar, cast
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import ArrayLike
@@ -22,9 +22,11 @@ from logloss.data.binding import MATRIX, matrix_names
 from logloss.data.request import RowOptions
 from logloss.data.rows import Array, Column
 from logloss.data.source import MemorySource, warn_of_order
+from logloss.data.sparse_rows import is_sparse
 from logloss.errors import DataError, reworded, warn
 from logloss.estimators import logistic
 from logloss.estimators.logistic import FLOATS, LogisticRegression
+from logloss.estimators.single_precision import coefficients_of
 from logloss.estimators.sklearn_arguments import CONSTRAINTS, as_scikit_learn_warns, check_arguments, l2_of
 from logloss.text import listed, value_text
 from logloss.training.fit import path_fits
@@ -34,6 +36,7 @@ from logloss.training.fold_fits import PathFits
 from logloss.training.model import LogisticModel
 from logloss.training.penalty_path import BEST, BY_SCORE, ONE_STANDARD_ERROR, SELECTIONS, PenaltyPath
 from logloss.training.problem import TOLERANCE
+from logloss.training.sparse_path import sparse_path_fits
 
 LOG_LOSS = "neg_log_loss"
 # What scikit-learn's release checks, with the arguments that some of its releases lack, and ours.
@@ -115,7 +118,8 @@ class LogisticRegressionCV(LogisticRegression):
 
     Notes
     -----
-    Cost: about two passes of each fold for each value, all folds in one walk over the rows. Groups of a splitter, and
+    Cost: about two passes of each fold for each value, all folds in one walk over the rows; of a sparse X, which is not
+    made dense, a few passes and products of each fit, and memory for the coefficients of all. Groups of a splitter, and
     weights of a scorer, need scikit-learn's metadata routing.
 
     Examples
@@ -181,9 +185,8 @@ class LogisticRegressionCV(LogisticRegression):
         **params: routed to the splitter and the scorer, such as `groups`. Cost: that of the class.
         """
         l2s = self._checked_penalties()
-        logistic.refuse_sparse(X)
         warn_of_order({"`X`": X, "`y`": y, "`sample_weight`": sample_weight})
-        X, labels = validate_data(self, X, y, dtype=FLOATS)
+        X, labels = validate_data(self, X, y, dtype=FLOATS, accept_sparse="csr")
         return self._fit_checked(X, labels, l2s, sample_weight, params)
 
     def _fit_checked(
@@ -206,13 +209,11 @@ class LogisticRegressionCV(LogisticRegression):
             scores = self._scores(fits, l2s, splits, X, y, routed.scorer.score)
         self._choose(fits, l2s, scores, is_log_loss)
         if self.refit:
-            fitted = self._fitted_model(X, label, own, self.path_.l2)
-            # Rows are dense here.
-            model = replace(cast("LogisticModel", fitted), path=self.path_)
-            self.model_: LogisticModel | None = replace(
-                model, positive=f"y = {value_text(self.classes_[1:].tolist()[0])}"
-            )
-            self.coef_ = np.array([list(model.coefficients.values())])
+            model = self._fitted_model(X, label, own, self.path_.l2)
+            if isinstance(model, LogisticModel):
+                model = replace(model, path=self.path_)
+            self.model_ = replace(model, positive=f"y = {value_text(self.classes_[1:].tolist()[0])}")
+            self.coef_ = coefficients_of(model)[None, :]
             self.intercept_ = np.array([model.intercept])
             self.certificate_ = model.certificate
         self.prior_corrected_intercept_ = self.intercept_ - math.log(ratio)
@@ -244,6 +245,15 @@ class LogisticRegressionCV(LogisticRegression):
     ) -> PathFits:
         """Every fold fitted along the path."""
         choice = fold_choice(splits, len(label))
+        options = FitOptions(
+            fit_intercept=self.fit_intercept,
+            l2_path=tuple(l2s),
+            tolerance=self._tolerance,
+            max_passes=max(1, self.max_iter),
+        )
+        if is_sparse(X):
+            with reworded(as_scikit_learn_warns):
+                return sparse_path_fits(X, label, RowOptions(sample_weight=weight), choice, options)
         columns = {
             "y_true": Column(label),
             MATRIX: Column(X, names=matrix_names(X.shape[1])),
@@ -252,12 +262,6 @@ class LogisticRegressionCV(LogisticRegression):
         if weight is not None:
             columns["sample_weight"] = Column(weight)
         requested = RowOptions(y_true="y_true", sample_weight=None if weight is None else "sample_weight", by="cv")
-        options = FitOptions(
-            fit_intercept=self.fit_intercept,
-            l2_path=tuple(l2s),
-            tolerance=self._tolerance,
-            max_passes=max(1, self.max_iter),
-        )
         with reworded(as_scikit_learn_warns):
             return path_fits(MemorySource(columns), requested, [MATRIX], choice, options)
 
@@ -320,7 +324,7 @@ class LogisticRegressionCV(LogisticRegression):
         n_iter = np.array([[own[j].n_passes for j in places] for own in fits.folds], dtype=np.int32)
         rows = [[fits.coefficients_of(k, l2) for l2 in l2s] for k in range(len(fits.folds))]
         ends = 1 if self.fit_intercept else 0
-        paths = np.array([[[*own, *[intercept][:ends]] for intercept, own in fold] for fold in rows])
+        paths = np.array([[np.append(own, [intercept][:ends]) for intercept, own in fold] for fold in rows])
         self.l1_ratio_: Any = np.zeros(1)
         if not self.use_legacy_attributes:
             self.C_, self.l1_ratio_ = float(self.C_[0]), 0.0

@@ -11,9 +11,11 @@ import numpy as np
 
 from logloss.calibration.answer import Calibration
 from logloss.calibration.maps import ISOTONIC, METHODS, MIXTURE, ScoreMap, StackedMap
+from logloss.data.grammar import HASH, OPTIONS
+from logloss.data.hashed_text import HashedText
 from logloss.data.terms import Category, Numbers
 from logloss.errors import DataError
-from logloss.files.document import document_bytes, known_fields
+from logloss.files.document import MOST_BYTES, document_bytes, known_fields
 from logloss.files.rules_of_terms import OF_TERMS, are_pairs_of_design, are_terms_of_design, is_finite, with_knots
 from logloss.files.schema import Reader, Rule, as_json, fields_of
 from logloss.files.storage import StrPath, write_atomically
@@ -22,6 +24,7 @@ from logloss.training.additive_model import AdditiveModel
 from logloss.training.certificate import Certificate
 from logloss.training.cluster_errors import CLUSTER_KINDS, TWO_WAY
 from logloss.training.firth import PENALTIES
+from logloss.training.hashed_model import HashedModel
 from logloss.training.leave_one_out import OutOfSample
 from logloss.training.model import LogisticModel
 from logloss.training.penalty_path import BY_SCORE, SAMPLING_UNITS, SELECTIONS, VALIDATIONS, PathPoint, PenaltyPath
@@ -35,8 +38,6 @@ NEAR = 1e-12
 # Of a sum over 1e10 rows, merged in pieces.
 NEAR_SD = 1e-9
 COLUMNS = ("method", "log_loss_nats", "expected_reduction_nats", "error_nats", "share")
-# Of a model of a sparse matrix: half of the values, and bytes, that a document may have.
-MOST_COLUMNS = 2_000_000
 # What is done with rows that lack a feature, and ways to leave rows out.
 WAYS_OF_MISSING = "error", "drop", "indicator"
 WAYS = ("refits", "steps", "sampled steps")
@@ -52,18 +53,20 @@ def save_fitted(path: StrPath, fitted: Fitted) -> None:
 
 def bytes_of_fitted(fitted: Fitted) -> bytes:
     """The bytes of that file; the same each time."""
-    if isinstance(fitted, WideModel) and fitted.n_features > MOST_COLUMNS:
+    data = document_bytes(fitted.kind, as_json(fitted, type(fitted)))
+    if isinstance(fitted, WideModel) and len(data) > MOST_BYTES:
         raise DataError(
-            f"a file holds up to {MOST_COLUMNS:,} coefficients; the model has {fitted.n_features:,}. Keep model.coef "
-            "and model.intercept, such as with numpy.savez."
+            f"a file of a model has at most {MOST_BYTES >> 20} MiB; {fitted.n_features:,} coefficients take "
+            f"{len(data) >> 20}. Keep model.coef and model.intercept, such as with numpy.savez."
         )
-    return document_bytes(fitted.kind, as_json(fitted, type(fitted)))
+    return data
 
 
 def fitted_of_fields(fields: Mapping[str, Any], name: str) -> Fitted:
     """What was written; an error that names the file, the field and the value where something cannot be."""
     kinds: tuple[type[Fitted], ...] = LogisticModel, AdditiveModel, WideModel, Calibration
     kind = next(each for each in kinds if each.kind == fields["logloss"])
+    kind = HashedModel if kind is WideModel and "hashed" in fields else kind
     own = known_fields(fields, tuple(fields_of(kind)), name)
     try:
         found = Reader(name, RULES).of(own, kind)
@@ -232,6 +235,16 @@ def _is_falling(path: PenaltyPath) -> bool:
     return bool(path.points) and is_falling and all(len(p.fold_log_losses) == path.n_folds for p in path.points)
 
 
+def _are_names_of(model: WideModel) -> bool:
+    names = model.feature_names
+    return not names or len(names) == len(set(names)) == model.n_features
+
+
+def _are_deviations_of(model: WideModel) -> bool:
+    own = model.standard_deviations
+    return not len(own) or (len(own) == model.n_features and is_finite(own) and bool((own >= 0).all()))
+
+
 def _is_slope(value: float) -> bool:
     return 0 <= value < math.inf
 
@@ -253,6 +266,11 @@ OF_MODELS = (
     Rule("offset", lambda m: m.has_offset or not m.offset, "no column where there is no offset"),
 )
 # What predictions and the words of a model rely on; each holds only if those before it do.
+OF_PENALTIES = (
+    Rule("l2", lambda m: 0 <= m.l2 < math.inf, "a finite number of at least 0"),
+    Rule("l1", lambda m: 0 <= m.l1 < math.inf and m.l1 + m.l2 > 0, "a finite number, above 0 where `l2` is 0"),
+    Rule("penalty_factors", _are_factors, "none, or a finite number of at least 0 for each column"),
+)
 RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
     Numbers: (
         Rule("names", lambda t: len(t.lacks) in (0, len(t.names)), "as many names as `lacks` has, if any"),
@@ -322,9 +340,21 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("intercept", lambda m: math.isfinite(m.intercept), "a finite number"),
         Rule("intercept", lambda m: m.fit_intercept or m.intercept == 0, "0, as no intercept was fitted"),
         Rule("coef", lambda m: is_finite(m.coef), "finite numbers"),
-        Rule("l2", lambda m: 0 <= m.l2 < math.inf, "a finite number of at least 0"),
-        Rule("l1", lambda m: 0 <= m.l1 < math.inf and m.l1 + m.l2 > 0, "a finite number, above 0 where `l2` is 0"),
-        Rule("penalty_factors", _are_factors, "none, or a finite number of at least 0 for each column"),
+        Rule("feature_names", _are_names_of, "a name of its own for each coefficient"),
+        Rule("first_index", lambda m: m.first_index in (None, 0, 1), "0, 1 or nothing"),
+        Rule("first_index", lambda m: m.first_index is None or not m.feature_names, "nothing where there are names"),
+        Rule("standard_deviations", _are_deviations_of, "a number of at least 0 for each coefficient"),
+        *OF_PENALTIES,
+        Rule("path", lambda m: m.path is None or m.path.l2 == m.l2, "the penalty that the model has"),
+    ),
+    HashedText: (Rule("bits", lambda t: 1 <= t.bits <= OPTIONS[HASH]["bits"][1], "a whole number from 1 to 26"),),
+    HashedModel: (
+        *OF_MODELS,
+        Rule("intercept", lambda m: math.isfinite(m.intercept), "a finite number"),
+        Rule("hashed", lambda m: bool(m.hashed), "one text or more"),
+        Rule("standard_deviations", _are_deviations_of, "a number of at least 0 for each coefficient"),
+        Rule("coef", lambda m: is_finite(m.coef) and len(m.coef) == len(m.columns), "a finite number of each column"),
+        *OF_PENALTIES,
     ),
     LogisticModel: (
         *OF_MODELS,

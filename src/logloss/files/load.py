@@ -17,6 +17,7 @@ from logloss.measurement import Measurement, SummaryRecord, measurement_of
 from logloss.text import printable
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.model import LogisticModel
+from logloss.training.wide_model import WideModel
 
 T = TypeVar("T", Measurement, LogisticModel, Calibration)
 PARQUET = b"PAR1"
@@ -94,10 +95,10 @@ def load_as(kind: type[T], path: StrPath) -> T:
     return answer
 
 
-def load_model(path: StrPath) -> LogisticModel | AdditiveModel:
+def load_model(path: StrPath) -> LogisticModel | AdditiveModel | WideModel:
     """Read a model; another file is refused by name."""
     answer = load(path)
-    if not isinstance(answer, LogisticModel | AdditiveModel):
+    if not isinstance(answer, LogisticModel | AdditiveModel | WideModel):
         raise _of_another_kind(answer, LogisticModel, path)
     return answer
 

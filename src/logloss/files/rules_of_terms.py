@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 
+from logloss.data.derived import DerivedColumn, LearnedFactor
 from logloss.data.design import Design
+from logloss.data.grammar import OPTIONS, SPLINE
 from logloss.data.pairs import Pair, Side
 from logloss.data.rows import Array
 from logloss.data.shapes import CYCLIC, SIGNS, Shape
 from logloss.data.shapes import KINDS as SHAPES
+from logloss.data.terms import Category
 from logloss.files.schema import Rule
 from logloss.training.additive_model import AdditiveModel
 from logloss.training.pair_effects import PairEffect, places_of
@@ -166,6 +170,41 @@ def are_pairs_of_design(model: AdditiveModel) -> bool:
     return True
 
 
+def _are_knots(factor: LearnedFactor) -> bool:
+    """Whether there are two knots or more that rise, of a spline; none of other functions."""
+    if factor.function != SPLINE:
+        return not factor.knots
+    rises = all(low < high for low, high in pairwise(factor.knots))
+    return len(factor.knots) > 1 and all(map(math.isfinite, factor.knots)) and rises
+
+
+def _is_degree(factor: LearnedFactor) -> bool:
+    low, high = OPTIONS[SPLINE]["degree"]
+    return low <= factor.degree <= high if factor.function == SPLINE else factor.degree == 0
+
+
+def _are_factors_of_one(derived: DerivedColumn) -> bool:
+    """Whether a factor that stands alone is a function without levels, and a product has one category with numbers."""
+    n_levels = sum(factor.category is not None for factor in derived.factors)
+    if len(derived.factors) == 1:
+        return bool(derived.factors[0].function) and not n_levels
+    return n_levels in (0, 1, len(derived.factors))
+
+
+def _are_derived_of_terms(design: Design) -> bool:
+    """Whether each is the column of a term, which has as many numbers, or levels."""
+    terms = {term.column: term for term in design.terms}
+    names = [each.name for each in design.derived]
+    if len(set(names)) < len(names) or not terms.keys() >= set(names):
+        return False
+    for each in design.derived:
+        term = terms[each.name]
+        is_like = isinstance(term, Category) if each.is_category else not isinstance(term, Category)
+        if not is_like or (each.is_matrix and getattr(term, "names", ()) != each.names):
+            return False
+    return True
+
+
 # Each holds only if those before it do.
 OF_TERMS = {
     Shape: (
@@ -199,9 +238,20 @@ OF_TERMS = {
         Rule("precision", lambda p: 0 <= p.precision < math.inf, "a finite number of at least 0"),
         Rule("loss_without", lambda p: p.loss_without >= 0, "a number of at least 0"),
     ),
+    LearnedFactor: (
+        Rule("function", lambda f: f.function in ("", *OPTIONS), f"nothing, or one of {', '.join(OPTIONS)}"),
+        Rule("has_contrast", lambda f: f.category is not None or not f.has_contrast, "false where it has no levels"),
+        Rule("knots", _are_knots, "finite numbers, each above the one before, of a spline and only there"),
+        Rule("degree", _is_degree, "a whole number from 1 to 5 of a spline, and 0 of other functions"),
+    ),
+    DerivedColumn: (
+        Rule("factors", lambda d: bool(d.factors), "one factor or more"),
+        Rule("factors", _are_factors_of_one, "levels of categories, where it is a product of several"),
+    ),
     Design: (
         Rule("fit_intercept", lambda d: d.fit_intercept or not d.centre.any(), "true where numbers are centred"),
         Rule("sides", _are_sides_of_terms, "a shape or the levels of a category, each column once"),
         Rule("pairs", _are_pairs_of_sides, "two of its sides each, and products of their functions"),
+        Rule("derived", _are_derived_of_terms, "columns of its terms, each once, of as many numbers or of levels"),
     ),
 }

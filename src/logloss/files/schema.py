@@ -16,8 +16,19 @@ import numpy as np
 from logloss.answers.estimate import Estimate
 from logloss.answers.figures import is_json_number, json_number, number_of_json
 from logloss.answers.small_table import SmallTable
-from logloss.data.values import Matrix, Value, is_written_value, read_value, typed, written_value
+from logloss.data.values import (
+    Array,
+    Matrix,
+    Packed,
+    PackedTexts,
+    Value,
+    is_written_value,
+    read_value,
+    typed,
+    written_value,
+)
 from logloss.errors import DataError
+from logloss.files.packed import packed_numbers, packed_texts, unpacked_numbers, unpacked_texts
 from logloss.text import printable, value_text
 
 T = TypeVar("T")
@@ -29,7 +40,9 @@ ESTIMATE = {"value": float, "low": float, "high": float, "reason": str}
 # What a file holds outermost: its fields are named alone.
 WHOLE_FILE, HEADER = "the file", "the header"
 # What older files of the same format do not have, as it is there.
-LATER: dict[str, Any] = {"constraint": "", "sides": [], "pairs": [], "pair_terms": [], "penalty_factors": {}}
+LATER: dict[str, Any] = {"constraint": "", "sides": [], "pairs": [], "pair_terms": [], "derived": []}
+LATER |= {"feature_names": packed_texts(()), "first_index": None, "standard_deviations": [], "penalty_factors": {}}
+LATER |= {"path": None}
 
 
 # Looked up once for each class: a model has a thousand terms of one class.
@@ -60,6 +73,10 @@ def kind_of_column(name: str) -> type:
 def as_json(value: object, kind: object) -> Any:
     """A value of a kind as JSON writes it."""
     inner = get_args(kind)
+    if kind == Packed:
+        return packed_numbers(cast("Array", value))
+    if kind == PackedTexts:
+        return packed_texts(cast("tuple[str, ...]", value))
     if kind == Value:
         # Labels are kept as they came: 0.0 and 0 are one value.
         return written_value(typed(value))
@@ -120,6 +137,10 @@ class Reader:
             return self._table(found, where)
         if kind == Matrix:
             return self._matrix(found, where)
+        if kind == Packed:
+            return self._packed(found, where)
+        if kind == PackedTexts:
+            return self._packed_texts(found, where)
         if origin is np.ndarray:
             return np.array(self.value(found, tuple[float, ...], where), dtype=np.float64)
         if origin is dict:
@@ -164,6 +185,22 @@ class Reader:
         if len({len(row) for row in rows}) > 1:
             raise DataError(f"{self.name} is damaged: the rows of its {where} differ in length. Make it again.")
         return np.array(rows, dtype=np.float64).reshape(len(rows), -1)
+
+    def _packed(self, found: object, where: str) -> Any:
+        """Numbers in one text; a list of them in files of before."""
+        if not isinstance(found, str):
+            return np.array(self.value(found, tuple[float, ...], where), dtype=np.float64)
+        try:
+            return unpacked_numbers(found)
+        except ValueError:
+            raise self.wrong(where, "compressed numbers", found) from None
+
+    def _packed_texts(self, found: object, where: str) -> Any:
+        """Texts in one text."""
+        try:
+            return unpacked_texts(cast("str", self._scalar(found, str, where)))
+        except ValueError:
+            raise self.wrong(where, "compressed texts", found) from None
 
     def _one_of(self, found: object, kinds: Sequence[type], where: str) -> Any:
         known = {kind.__name__.lower(): kind for kind in kinds}

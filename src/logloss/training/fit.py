@@ -19,11 +19,11 @@ import numpy as np
 
 from logloss.data.binding import OTHERS, bind
 from logloss.data.block import Block
+from logloss.data.derived import DerivedColumn
 from logloss.data.design import Design
-from logloss.data.request import RowOptions, described
+from logloss.data.request import RowOptions, described, wrong_call
 from logloss.data.rows import Array, Roles, is_unnamed_index
-from logloss.data.source import Source, as_source, kept_if_small
-from logloss.data.sparse_rows import is_sparse
+from logloss.data.source import Source, as_source, kept_if_small, own_names
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import listed, printable
@@ -36,20 +36,24 @@ from logloss.training.additive_options import (
     with_choice,
 )
 from logloss.training.certificate import Pass
+from logloss.training.derived_columns import Features, derived_columns, features_of, has_expressions, without_factors
 from logloss.training.firth import find_penalised
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import fitted_model
 from logloss.training.fold_choice import FoldChoice, fold_choice
 from logloss.training.fold_fits import PathFits, fit_path
+from logloss.training.hashed_fit import check_hashed, hashed_rows, with_recipe
 from logloss.training.interruptible import told_of_waiting
 from logloss.training.left_out_path import fit_left_out
+from logloss.training.matrix_input import is_wide, matrix_input, opened
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import find_optimum, first_point
 from logloss.training.penalty_factors import factors_of_design
 from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import Learned, learn, starting_sample
-from logloss.training.sparse_fit import is_fitted_dense, is_wide, refuse_beside_matrix, sparse_model
+from logloss.training.sparse_fit import dense_rows, is_fitted_dense, refuse_beside_matrix, sparse_model
+from logloss.training.sparse_path import chosen_path
 from logloss.training.standard_errors import INFORMATION
 from logloss.training.wide_start import wide_start
 
@@ -57,9 +61,10 @@ from logloss.training.wide_start import wide_start
 @described
 def fit(
     data: Any,
-    y_true: Any,
+    y_true: Any = None,
     *,
     features: Any = None,
+    feature_names: Sequence[str] | None = None,
     exclude: Sequence[str] = (),
     categories: Any = None,
     reference: Mapping[str, Any] | None = None,
@@ -105,18 +110,26 @@ def fit(
     ----------
     data : array of shape (n_rows, n_features) or (n_rows,), or table
         Features: a matrix of finite numbers, or a frame. If `y_true` is a name or `features` is given: a table, as in
-        `measure`: a frame, or the path of Parquet or CSV files. Or a sparse matrix of SciPy, with `l2` or `l1`: CSR is
-        read where it is, other formats are converted; columns are called x0, x1, …, and the result is a `WideModel`.
-        Without either it is made dense if it has fewer than 5,000 columns and 512 MB so. With either an array may have
-        5,000 columns or more, too; float32 and float64 are read where they are. docs/sparse.md.
+        `measure`: a frame, or the path of Parquet or CSV files. Or a sparse matrix of SciPy, a frame of pandas whose
+        columns are all sparse, or the path of files in svmlight format, with `l2` or `l1`: the result is a `WideModel`.
+        CSR is read where it is, other formats are converted; files are read once, into memory. Without either it is
+        made dense if it has fewer than 5,000 columns and 512 MB so. With either an array may have 5,000 columns or
+        more, too; float32 and float64 are read where they are. docs/sparse.md.
     y_true : array of shape (n_rows,), or name of a column
-        Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`.
+        Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`. Left out of files in
+        svmlight format, which have them.
     features : list of names, optional
-        The columns of the table to use; if left out, every column of numbers, bools or text that has no other role. A
-        number is one coefficient; bools, text and declared categories, in their order, one for each level but one.
-        Dates, other columns that cannot be features (the model lists them) and the index of a frame are left out; a
-        column that only identifies rows is refused. All columns together have at most 5,000 coefficients: the Hessian
-        of that many numbers and levels is held in memory and factored.
+        The columns of the table to use, and what is computed of columns: "log(price)", "month(date)", "bs(age)",
+        "site:device" (a product), "site * device" (both and their product), "hash(query, bits=20)" (the words of a
+        text, with `l2`: the result is then a `HashedModel`); docs/features.md has the grammar. If left out, every
+        column of numbers, bools or text that has no other role. A number is one coefficient; bools, text and declared
+        categories, in their order, one for each level but one. Dates, other columns that cannot be features (the model
+        lists them) and the index of a frame are left out; a column that only identifies rows is refused. All columns
+        together have at most 5,000 coefficients: the Hessian of that many numbers and levels is held in memory and
+        factored.
+    feature_names : list of str, optional
+        What the columns of a sparse matrix are called, instead of x0, x1, …; those of a frame have its names, those of
+        an svmlight file are called by their index there.
     exclude : list of names, optional
         Columns of the table not to use.
     categories : list of names, optional
@@ -169,7 +182,7 @@ def fit(
         Choose `l2` by cross-validation: the values to compare. True: 10 to 30 values, evenly spaced in logarithms, from
         where the slopes together have 0.1 effective degrees of freedom to where they have 0.01 less than without a
         penalty; a whole number: that many values in the same range. `model.path` has the log loss of the held-out rows
-        at each. Not with `penalty` or interval="profile".
+        at each. Not with `penalty` or interval="profile". Of a sparse matrix True takes the Hessian as diagonal.
     cv : int ≥ 2, name of a column, array of shape (n_rows,), or list of pairs (train, test), optional
         Folds, with `l2_path`. A number K (5 if left out): of every K consecutive rows one goes to each fold, in an
         order drawn from a hash; with `cluster`, whole clusters go to folds. A column or array: the fold number of each
@@ -282,8 +295,8 @@ def fit(
     a factor of the coefficients that are not 0, O(n_features²) and more.
     A sparse matrix takes a handful of passes, and about three products with the Hessian for each, each of which is a
     walk, O(number of values) and at most 200 a step; memory for about 12 vectors of n_features beside it, two more for
-    each of up to 16 parts, and a block of 2 MB. With `l1` it takes five to ten passes, and between them walks over
-    copies of the columns that matter, by rows and by columns: at most three times the memory of the matrix.
+    each of up to 16 parts, and a block of up to 34 MB. With `l1` it takes five to ten passes, and between them walks
+    over copies of the columns that matter, by rows and by columns: at most three times the memory of the matrix.
     Firth's penalty takes two passes a step, 10 to 40 altogether; profiles usually take 10 to 120 more for all
     coefficients together, at most 1,000, each of which evaluates up to three points for each coefficient.
     The leave-one-out log loss refits the model without each row for up to 1,000 rows, takes one more pass for up to
@@ -295,7 +308,8 @@ def fit(
     ============================== ==================================================================================
     phase                          limit
     ============================== ==================================================================================
-    columns                        1 walk over the rows; 2 where a column of a text file turns out to hold text
+    columns                        1 walk over the rows; 2 where a column of a text file turns out to hold text; as
+                                   many more for products and splines among the features
     starting sample                20 steps on each of its nested subsamples, or 25 on every eighth row, or
                                    `max_passes` over rows that differ; no walk
     passes                         `max_passes`, line searches included; once, up to 4 walks more that determine
@@ -369,16 +383,34 @@ def fit(
         engine=engine,
         progress=progress,
     )
-    if is_sparse(data) or (is_wide(data) and not is_table):
+    data = opened(data, header=header) if engine is None or y_true is None else data
+    beside = {"sample_weight": sample_weight, "counts": counts, "offset": offset}
+    matrix = matrix_input(data, y_true, feature_names, progress, **beside)
+    if matrix is not None:
         refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
-        refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst, "cv": cv}
-        refused |= {"l2_path": options.l2_path, "penalty": penalty, "cluster": cluster, "engine": engine}
+        refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst}
+        refused |= {
+            "cv": cv if options.l2_path is None else None,
+            "penalty_factors": penalty_factors if options.l2_path is not None else None,
+            "penalty": penalty,
+            "cluster": cluster,
+            "engine": engine,
+        }
         refused |= {"missing": None if missing == "error" else missing, "group_levels": group_levels or None}
-        refuse_beside_matrix(data, refused)
+        refused |= {"l2_path": options.l2_path if is_wide(matrix.matrix) else None}
+        refuse_beside_matrix(matrix.matrix, refused)
         options.check_clusters(())
-        if not is_fitted_dense(data, options):
-            return sparse_model(data, y_true, requested, options, start=start, on_pass=on_pass)
-        data = data.toarray()
+        if not is_fitted_dense(matrix.matrix, options):
+            requested, path = replace(requested, y_true=None), None
+            if options.l2_path is not None:
+                path = chosen_path(matrix, requested, options, cv)
+                options = replace(options, l2=path.l2, l2_path=None)
+            return replace(sparse_model(matrix, requested, options, start=start, on_pass=on_pass), path=path)
+        data, y_true, features = dense_rows(matrix)
+        is_table = features is not None
+        requested = replace(requested, y_true=y_true if is_table else None)
+    elif y_true is None:
+        raise TypeError(wrong_call("fit", ("data", "y_true"), (), 1, ()))
     if exclude and features is not None:
         raise DataError("pass `features` or `exclude`, not both.")
     if exclude and not is_table:
@@ -394,6 +426,7 @@ def fit(
     from logloss.onepass.run import blas_on_one_thread
 
     with placed(data, requested, is_repeated=True) as table:
+        derives: Features | None = None
         choice = _folds_of(cv, table, None if is_table else y_true, header) if options.l2_path is not None else None
         if choice is not None and not choice.is_numbered:
             requested = replace(
@@ -401,7 +434,18 @@ def fit(
             )
         if is_table:
             names = OTHERS if features is None else [features] if isinstance(features, str) else features
-            source, roles = bind(table, requested, features=names, exclude=exclude, categories=categories)
+            if has_expressions(names):
+                table = as_source(table, header=header)
+                derives = features_of(names, own_names(table))
+                if derives is not None and derives.hashed:
+                    refused = {"shapes": shapes, "pooled": pooled, "pairs": pairs, "cv": cv}
+                    refused |= {"penalty_factors": penalty_factors}
+                    refused |= {"monotonic_cst": monotonic_cst, "l2_path": options.l2_path, "penalty": penalty}
+                    refused |= {"cluster": cluster, "engine": engine, "covariance": covariance}
+                    refused |= {"missing": None if missing in ("error", "drop") else missing}
+                    check_hashed(l1 + l2 > 0, refused)
+            columns, codes = (names, categories) if derives is None else (derives.columns, derives.codes_of(categories))
+            source, roles = bind(table, requested, features=columns, exclude=exclude, categories=codes)
         else:
             source, roles = bind(y_true, requested, features=table, categories=categories)
         if len(set(roles.features)) < len(roles.features):
@@ -413,6 +457,31 @@ def fit(
                 "Write it to a file, or read it into a table."
             )
         notes = () if features is not None else _unused(source, roles, exclude)
+        derived: tuple[DerivedColumn, ...] = ()
+        if derives is not None:
+            given, chosen = reference or {}, choice_of_shapes
+            source, roles, derived = derived_columns(
+                derives, source, roles, given, categories=categories, shapes=chosen, progress=progress
+            )
+            reference = without_factors(given, derives)
+            if derives.hashed:
+                rows = hashed_rows(source, roles, derives.hashed, reference, derived, progress)
+                model = fit(
+                    rows.matrix,
+                    rows.labels,
+                    l1=l1,
+                    l2=l2,
+                    fit_intercept=fit_intercept,
+                    sample_weight=rows.beside.get("sample_weight"),
+                    counts=rows.beside.get("counts"),
+                    offset=rows.beside.get("offset"),
+                    tolerance=tolerance,
+                    max_passes=max_passes,
+                    start=start,
+                    progress=progress,
+                    on_pass=on_pass,
+                )
+                return with_recipe(model, rows, offset if isinstance(offset, str) else "")
         if choice_of_shapes is not None:
             source, roles, choice_of_shapes = columns_apart(source, roles, choice_of_shapes)
             constraints = constraints_of(monotonic_cst, choice_of_shapes, roles.features)
@@ -421,7 +490,7 @@ def fit(
             roles = with_choice(choice_of_shapes, roles)
             if roles.cluster:
                 notes = (*notes, "no intervals of the effects: the rows of a cluster depend on each other")
-        source = kept_if_small(source, len(roles.features))
+        source = kept_if_small(source, len(roles.features) + sum(each.width for each in derived))
         if roles.cluster and options.covariance == INFORMATION:
             notes = (*notes, f'standard errors take rows as independent (covariance="{INFORMATION}"), not clusters')
         is_chosen = features is not None or not is_table
@@ -435,6 +504,7 @@ def fit(
                 fit_intercept=options.fit_intercept,
                 shapes=choice_of_shapes,
                 has_references=not options.group_levels,
+                derived=derived,
                 progress=progress,
             )
             problem = Problem.of(source, learned, options.l2)

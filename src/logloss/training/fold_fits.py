@@ -207,8 +207,8 @@ def fit_path(
         fits[ALL_ROWS],
         rule,
         held_out,
-        _points(l2s, of_folds, fits[ALL_ROWS], held_out),
-        int(sum(_has_one_class(mass, positive) for _, mass, positive in trained.tolist())),
+        points_of(l2s, of_folds, fits[ALL_ROWS], held_out),
+        int(sum(has_one_class(mass, positive) for _, mass, positive in trained.tolist())),
         n_walks,
         folds_text(choice, problem.roles.cluster),
         "cluster" if problem.roles.cluster else "row",
@@ -288,7 +288,7 @@ def null_model(problem: Problem, rate: float) -> Array:
     return at
 
 
-def _has_one_class(mass: float, positive: float) -> bool:
+def has_one_class(mass: float, positive: float) -> bool:
     """Whether rows of some weight, and positive weight, are of one class; sums of either may be rounded."""
     return not NO_WEIGHT * mass < positive < (1 - NO_WEIGHT) * mass
 
@@ -310,7 +310,7 @@ def _task(
     n_rows, mass, positive = sums.tolist()
 
     def run(submit: Submit) -> list[FoldFit]:
-        if _has_one_class(mass, positive) and problem.fit_intercept:
+        if has_one_class(mass, positive) and problem.fit_intercept:
             at = np.zeros(problem.design.width)
             ones, zeros = positive + ADDED_TO_ONE_CLASS, max(mass - positive, 0.0) + ADDED_TO_ONE_CLASS
             # Not from their rate, which rounds to 1 for large weights.
@@ -378,7 +378,7 @@ def predicted(problem: Problem, now: Evaluation) -> Array:
     return moved if np.isfinite(moved).all() else at
 
 
-def _points(
+def points_of(
     l2s: Sequence[float], of_folds: Sequence[Sequence[FoldFit]], all_rows: Sequence[FoldFit], held_out: HeldOutSummary
 ) -> tuple[PathPoint, ...]:
     """The values of the path with what the held-out rows show."""

@@ -96,6 +96,13 @@ COLUMNS = ("name", "effect", "std_error", "statistic", "p_value", "low", "high",
 def _chosen(model: LogisticModel, variables: str | Sequence[str] | None) -> list[str]:
     """The columns whose effects are asked for, in the order of the model."""
     known = [name for name, own in model.design.variables.items() if own]
+    several = [each.name for each in model.design.derived if len(each.factors) > 1 or each.is_matrix]
+    if several:
+        raise DataError(
+            "marginal effects are those of columns with one coefficient, or levels, of their own, and "
+            f'"{printable(several[0])}" is more. Compare predictions: model.predict_proba of the table, and of one in '
+            "which the column is changed."
+        )
     if variables is None:
         return known
     given = list(variables) if isinstance(variables, Iterable) and not isinstance(variables, str) else [variables]

@@ -17,12 +17,13 @@ import numpy as np
 from logloss.answers.answer import render
 from logloss.answers.estimate import expit, log_expit, logit
 from logloss.data.block import Block
-from logloss.data.request import RowOptions, described
+from logloss.data.request import RowOptions, described, wrong_call
 from logloss.data.rows import Array
 from logloss.data.source import as_source, warn_of_order
 from logloss.data.values import Value
 from logloss.errors import DataError
 from logloss.text import value_text
+from logloss.training.matrix_input import is_svmlight, matrix_of_training, opened, refuse_label, rows_for_model
 from logloss.training.predict import LOGIT, Predictor, ScoredSource
 from logloss.training.separation import Separation
 
@@ -84,7 +85,12 @@ class ModelPredictions:
         >>> logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], l2=1.0).predict_logit([1.5]).round(6).tolist()
         [0.0]
         """
-        return self.predictor.logits(X, offset, missing)
+        return self.predictor.logits(self._rows_of(X), offset, missing)
+
+    def _rows_of(self, X: Any) -> Any:
+        """The matrix of files in svmlight format, where X is such; else X."""
+        X = opened(X)
+        return rows_for_model(X, *matrix_of_training(self.predictor))[0] if is_svmlight(X) else X
 
     def predict_proba(
         self,
@@ -214,7 +220,7 @@ class ModelPredictions:
                 "the classes are separated: contributions of infinite coefficients are not defined. Fit with "
                 'penalty="firth" or l2=.'
             )
-        return self.predictor.contributions(X)
+        return self.predictor.contributions(self._rows_of(X))
 
     def to_sklearn(self, *, classes: Sequence[Any] | None = None) -> Any:
         """The model as a plain scikit-learn object that gives the same probabilities; it does not need logloss.
@@ -249,7 +255,7 @@ class ModelPredictions:
     def measure(
         self,
         X: Any,
-        y_true: Any,
+        y_true: Any = None,
         *,
         offset: Any = None,
         sample_weight: Any = None,
@@ -273,7 +279,7 @@ class ModelPredictions:
         X : array of shape (n_rows, n_features) or (n_rows,), or table
             As in `predict_logit`.
         y_true : array of shape (n_rows,), or name of a column
-            Labels; a name if X is a table that has them.
+            Labels; a name if X is a table that has them. Left out of files in svmlight format, which have them.
         offset : array of shape (n_rows,), or name of a column, optional
             As in `predict_logit`.
         {sample_weight}
@@ -308,6 +314,12 @@ class ModelPredictions:
         from logloss.onepass.engines import placed
 
         missing = self.predictor.answer_to(missing)
+        X = opened(X, header=header) if engine is None else X
+        if is_svmlight(X):
+            refuse_label(X, y_true)
+            X, y_true = rows_for_model(X, *matrix_of_training(self.predictor), progress)
+        if y_true is None:
+            raise TypeError(wrong_call("ModelPredictions.measure", ("X", "y_true"), (), 1, ()))
         options: dict[str, Any] = {
             "sample_weight": sample_weight,
             "counts": counts,

@@ -15,9 +15,10 @@ import numpy as np
 
 from logloss.data.binding import no_feature
 from logloss.data.design import Design
+from logloss.data.matrix_columns import MatrixColumns
 from logloss.data.rows import Array
 from logloss.errors import DataError
-from logloss.text import count, value_text
+from logloss.text import count, printable, value_text
 
 # What is given: by the names of columns, or one for each.
 Factors = Mapping[str, float] | Array
@@ -66,21 +67,22 @@ def named_factors(given: Factors | None, design: Design) -> dict[str, float]:
     return {name: factor for name, factor in named.items() if factor != 1}
 
 
-def factors_of_matrix(given: Factors | None, names: Mapping[str, object]) -> Array | None:
-    """The factor of each column of a matrix whose columns have these names, shape (n_columns,)."""
+def factors_of_matrix(given: Factors | None, columns: MatrixColumns) -> Array | None:
+    """The factor of each column of a matrix, shape (n_columns,)."""
     if given is None:
         return None
     if not isinstance(given, Mapping):
-        return _one_for_each(given, len(names))
-    for name in given:
-        if name not in names:
-            raise DataError(
-                f"`penalty_factors` must name columns of `X`, such as {next(iter(names))}; got {value_text(name)}."
-            )
+        return _one_for_each(given, columns.n)
     # Few of millions are named: each is looked up.
-    factors = np.ones(len(names))
+    factors = np.ones(columns.n)
     for name, factor in given.items():
-        factors[names.place(name)] = factor  # type: ignore[attr-defined]
+        place = columns.place(name)
+        if place < 0:
+            raise DataError(
+                f"`penalty_factors` must name columns of `X`, such as {printable(columns.name(0))}; got "
+                f"{value_text(name)}."
+            )
+        factors[place] = factor
     return factors
 
 

@@ -13,6 +13,7 @@ import numpy as np
 from logloss.data.binding import MATRIX, features_matrix, has_names, matrix_names
 from logloss.data.checks.reading import in_numbers
 from logloss.data.columns import as_column, is_declared
+from logloss.data.derived_source import with_derived
 from logloss.data.design import Design
 from logloss.data.keys import missing_of
 from logloss.data.rows import INDEX, Array, Column, Place, Rows, is_unnamed_index
@@ -65,7 +66,12 @@ class Predictor:
     @property
     def columns(self) -> tuple[str, ...]:
         """The columns of a table that it reads."""
-        return tuple(dict.fromkeys((*self.design.read, *([self.offset] if self.offset else []))))
+        return tuple(dict.fromkeys((*self.design.inputs, *self.texts, *([self.offset] if self.offset else []))))
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """Columns beside those of the design, which are read as they are written."""
+        return ()
 
     def logits(self, X: Any, offset: Any = None, missing: str | None = None) -> Array:
         """Log-odds of each row of X, shape (n_rows,); with missing="drop", NaN where a feature is missing.
@@ -118,7 +124,7 @@ class Predictor:
         if kind == "dask":
             X = X[[name for name in X.columns if str(name) in self.columns]].compute()
         own = getattr(X, "name", None)
-        if isinstance(own, str) and self.design.read == (own,) and not has_names(X):
+        if isinstance(own, str) and self.design.inputs == (own,) and not has_names(X):
             return MemorySource({own: as_column(X, own)})
         if not has_names(X):
             return MemorySource(self._by_place(X))
@@ -149,9 +155,9 @@ class Predictor:
         own = getattr(X, "name", None)
         if isinstance(own, str) and not self.is_nameless and read != (own,):
             raise DataError(f'the model reads {_quoted(read)}; `X` is one column, called "{printable(own)}".')
-        if self.design.categories and not self.design.is_nameless:
+        if (self.design.categories or self.design.derived) and not self.design.is_nameless:
             raise DataError(
-                f"the model reads {_quoted(self.design.columns)} by name, and `X` has no names of columns. Pass a "
+                f"the model reads {_quoted(self.design.inputs)} by name, and `X` has no names of columns. Pass a "
                 "frame, or a dict with a list of values for each column."
             )
         matrix = features_matrix(as_column(X, "X").as_values().values if is_declared(X) else X)
@@ -337,7 +343,7 @@ class ScoredSource(SourceAround):
     """A source with one more column, called `logit`: the log-odds that a model gives each row."""
 
     def __init__(self, source: Source, predictor: Predictor, missing: str = "error", logit: str = LOGIT) -> None:
-        super().__init__(source)
+        super().__init__(with_derived(source, predictor.design.derived))
         self.predictor, self.missing, self.logit, self.added = predictor, missing, logit, (logit,)
         if predictor.has_offset and not predictor.offset:
             raise DataError(
@@ -392,6 +398,7 @@ class ScoredSource(SourceAround):
         """The parts of what is below, with these columns and those that the model reads."""
         predictor, known = self.predictor, self.source.column_names
         needed = predictor.columns
+        derived = {each.name for each in predictor.design.derived}
         own = self.source.columns.get(MATRIX) if isinstance(self.source, MemorySource) else None
         if predictor.is_of_matrix and own is not None and own.is_matrix:
             needed = (MATRIX, *(name for name in predictor.columns if name not in predictor.design.read))
@@ -404,9 +411,13 @@ class ScoredSource(SourceAround):
                 f'"{printable(predictor.offset)}" in X.'
             )
         if lacking:
-            has = listed([printable(name) for name in known if not is_unnamed_index(name)], 20)
+            has = listed([printable(n) for n in known if not (n in derived or is_unnamed_index(n))], 20)
             raise DataError(f"the model reads {_quoted(lacking)}, which the table lacks. The table has: {has}.")
-        texts = tuple(dict.fromkeys((*texts, *(term.column for term in predictor.design.categories))))
+        own_texts = (*(term.column for term in predictor.design.categories), *predictor.texts)
+        texts = tuple(dict.fromkeys((*texts, *own_texts)))
+        if derived:
+            offset = [predictor.offset] if predictor.offset else []
+            needed = (*predictor.design.columns, *predictor.texts, *offset)
         wanted = tuple(dict.fromkeys((*columns, *needed)))
         if not wanted:
             # A model of no columns counts the rows of any.

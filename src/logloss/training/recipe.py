@@ -11,6 +11,7 @@ import numpy as np
 
 from logloss.data.binding import no_feature
 from logloss.data.block import Block
+from logloss.data.derived import DerivedColumn
 from logloss.data.design import Design
 from logloss.data.rows import Array, Column, Roles
 from logloss.data.shapes import LINEAR, Shape, ShapeChoice, knots_of, shape_of, weights_at
@@ -91,22 +92,46 @@ def learn(
     fit_intercept: bool = True,
     shapes: ShapeChoice | None = None,
     has_references: bool = True,
+    derived: tuple[DerivedColumn, ...] = (),
     progress: Callable[[Block], None] | None = None,
 ) -> Learned:
     """Walk over the features once; twice where a column of a text file turns from numbers to words on the way.
 
-    is_chosen: whether somebody has named the features; otherwise what only numbers the rows is refused. has_references:
-    whether a category has a level without a coefficient.
+    is_chosen: whether somebody has named the features; otherwise what only numbers the rows is refused. derived: those
+    that are computed of columns. has_references: whether a category has a level without a coefficient.
+    """
+    named = {*roles.categories, *reference}
+    unnamed = frozenset(() if is_chosen else (j for j, name in enumerate(roles.features) if name not in named))
+    n_sampled = 0 if shapes is None else ROWS_FOR_KNOTS
+    seen, roles = seen_columns(source, roles, n_sampled, unnamed=unnamed, progress=progress)
+    check_classes(seen.sum_positive / seen.sum_weight, seen.sum_weight, seen.n_rows, fit_intercept=fit_intercept)
+    design = design_of(seen, roles, reference, fit_intercept=fit_intercept, shapes=shapes, derived=derived)
+    if not has_references:
+        design = without_references(design, reference)
+    # What this pass has checked is not checked again, and what is text is not tried as numbers.
+    texts = roles.categories if isinstance(source, KeptSource) else tuple(term.column for term in design.categories)
+    return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
+
+
+def seen_columns(
+    source: Source,
+    roles: Roles,
+    n_sampled: int,
+    *,
+    unnamed: frozenset[int] = frozenset(),
+    progress: Callable[[Block], None] | None = None,
+) -> tuple[ColumnSummary, Roles]:
+    """(What each feature holds, with a sample of the rows, the roles with text among the categories).
+
+    n_sampled: the least number of rows to draw. unnamed: the features that nobody has named.
     """
     from logloss.onepass.run import walk
     from logloss.onepass.summaries import ALL, ColumnSummary, Mixed
 
-    columns = getattr(source.source if isinstance(source, KeptSource) else source, "columns", {})
-    widths = {name: column.values.shape[1] for name, column in columns.items() if column.is_matrix}
-    n_sampled = sample_size(source.n_rows, sum(widths.get(name, 1) for name in roles.features))
-    n_sampled = n_sampled if shapes is None else max(n_sampled, ROWS_FOR_KNOTS)
-    named = {*roles.categories, *reference}
-    unnamed = frozenset(() if is_chosen else (j for j, name in enumerate(roles.features) if name not in named))
+    below = source.source if isinstance(source, KeptSource) else source
+    widths = {name: each.values.shape[1] for name, each in getattr(below, "columns", {}).items() if each.is_matrix}
+    widths |= getattr(below, "widths", {})
+    n_sampled = max(n_sampled, sample_size(source.n_rows, sum(widths.get(name, 1) for name in roles.features)))
     limit = ALL if not source.n_rows else min(ALL, int(ALL * min(1.0, 1.1 * n_sampled / source.n_rows)))
     while True:
         codes = frozenset(roles.features.index(name) for name in roles.categories)
@@ -115,15 +140,8 @@ def learn(
         seen: ColumnSummary = walk(source, roles, empty, progress=progress)
         mixed = [roles.features[j] for j, kept in seen.columns.items() if isinstance(kept, Mixed)]
         if not mixed:
-            break
+            return seen, roles
         roles = replace(roles, categories=(*roles.categories, *mixed))
-    check_classes(seen.sum_positive / seen.sum_weight, seen.sum_weight, seen.n_rows, fit_intercept=fit_intercept)
-    design = design_of(seen, roles, reference, fit_intercept=fit_intercept, shapes=shapes)
-    if not has_references:
-        design = without_references(design, reference)
-    # What this pass has checked is not checked again, and what is text is not tried as numbers.
-    texts = roles.categories if isinstance(source, KeptSource) else tuple(term.column for term in design.categories)
-    return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
 
 
 def without_references(design: Design, reference: Mapping[str, Any]) -> Design:
@@ -157,6 +175,7 @@ def design_of(
     *,
     fit_intercept: bool = True,
     shapes: ShapeChoice | None = None,
+    derived: tuple[DerivedColumn, ...] = (),
 ) -> Design:
     """The recipe for columns that one pass has learned of."""
     from logloss.onepass.summaries import Levels, Range
@@ -184,11 +203,19 @@ def design_of(
         elif isinstance(column, Range):
             values = [rows.features[j].values for rows in sample]
             kind = None if shapes is None else shapes.kind_of(name)
+            if shapes is not None and any(each.name == name and each.is_matrix for each in derived):
+                raise DataError(
+                    f'"{printable(name)}" is not available with `shapes` and `pooled`, where each column of numbers is '
+                    'one curve, and pairs=[("a", "b")] is what two columns contribute together. Name the columns.'
+                )
             if shapes is not None and kind is not None:
                 terms.append(_shape_of(name, kind, column, seen, j, shapes))
                 continue
+            # Splines are 0 in most rows and near to it in others, without a typical size.
+            is_spline = any(each.name == name and each.is_spline for each in derived)
+            values = [] if is_spline else values
             terms.append(_term_of_numbers(name, column, values, fit_intercept=fit_intercept))
-    design = Design(tuple(terms), fit_intercept, shapes is not None and shapes.is_nameless)
+    design = Design(tuple(terms), fit_intercept, shapes is not None and shapes.is_nameless, derived=derived)
     if not len(design.free):
         raise DataError(
             "without an intercept a fit needs a feature: a column of numbers, or a category with two levels or more. "

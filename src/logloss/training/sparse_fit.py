@@ -9,30 +9,33 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
 
-from logloss.data.binding import bind, features_matrix
+from logloss.data.binding import MATRIX, bind
 from logloss.data.block import Block
 from logloss.data.checks.labels import Coding, judge_coding
+from logloss.data.columns import as_column
 from logloss.data.dense_matrix import frozen
 from logloss.data.request import RowOptions
-from logloss.data.rows import Array, Roles, positive_text
-from logloss.data.sparse_rows import SparseRows, check_shape, is_sparse
+from logloss.data.rows import Array, Column, Roles, positive_text
+from logloss.data.source import MemorySource
+from logloss.data.sparse_rows import SparseRows, check_shape
 from logloss.errors import ConvergenceWarning, DataError, warn
 from logloss.text import count, counted, significant
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import classes_of
 from logloss.training.interruptible import told_of_waiting
+from logloss.training.matrix_input import MatrixInput, is_wide
 from logloss.training.penalty_factors import factors_of_matrix
 from logloss.training.recipe import MOST_COEFFICIENTS, check_classes
 from logloss.training.sparse_lasso import find_lasso_optimum
 from logloss.training.sparse_lasso_problem import LassoProblem
 from logloss.training.sparse_solver import SparseProblem, find_sparse_optimum
-from logloss.training.wide_model import NamedCoefficients, WideModel
+from logloss.training.wide_model import WideModel
 
 # Without a penalty a matrix of at most so many bytes is made dense.
 MOST_DENSE = 1 << 29
@@ -43,7 +46,7 @@ class BesideMatrix:
     """What stands beside a matrix, one value a row, checked.
 
     n_rows: those that take part, as often as they count. n_positive: of these; None where labels are shares or rows
-    have weights.
+    have weights. blocks: the rows that take part, without features.
     """
 
     roles: Roles
@@ -53,6 +56,7 @@ class BesideMatrix:
     coding: Coding
     n_rows: int
     n_positive: int | None
+    blocks: tuple[Block, ...]
 
     @property
     def sum_weight(self) -> float:
@@ -67,18 +71,13 @@ class BesideMatrix:
         return float(self.mass @ self.labels) / self.sum_weight
 
 
-def is_wide(X: object) -> bool:
-    """Whether it is an array of more columns than a Hessian is formed of."""
-    return isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] >= MOST_COEFFICIENTS
-
-
 def refuse_beside_matrix(X: Any, given: Mapping[str, object]) -> None:
-    """Refuse options that need a Hessian of all columns. given: by name; None and () are as if left out."""
+    """Refuse options that need a Hessian of all columns. given: by name; None, () and {} are as if left out."""
     what, then = "a sparse matrix", "Pass X.toarray() if that fits in memory"
     if is_wide(X):
         what, then = f"an array of {count(MOST_COEFFICIENTS)} columns or more", "Choose fewer columns"
     for name, value in given.items():
-        if value is None or (isinstance(value, tuple) and not value):
+        if value is None or (isinstance(value, tuple | dict) and not value):
             continue
         raise DataError(
             f"`{name}` is not available for {what}, which is fitted with l1=, l2=, penalty_factors=, sample_weight=, "
@@ -89,7 +88,7 @@ def refuse_beside_matrix(X: Any, given: Mapping[str, object]) -> None:
 def is_fitted_dense(X: Any, options: FitOptions) -> bool:
     """Whether a matrix is fitted with a Hessian of all columns: without a penalty, where that is small."""
     check_shape(X)
-    if options.l2 > 0 or options.l1 > 0:
+    if options.l2 > 0 or options.l1 > 0 or options.l2_path is not None:
         return False
     size = 8 * X.shape[0] * X.shape[1]
     if X.shape[1] < MOST_COEFFICIENTS and size <= MOST_DENSE:
@@ -104,6 +103,15 @@ def is_fitted_dense(X: Any, options: FitOptions) -> bool:
         f"{count(MOST_COEFFICIENTS)} columns and {MOST_DENSE >> 20} MB; `X` has {counted(X.shape[1], 'column')} and "
         f"takes {significant(size / 2**20)} MB. Pass l2= (such as l2=1) or l1=."
     )
+
+
+def dense_rows(given: MatrixInput) -> tuple[Any, Any, list[str] | None]:
+    """(Rows, labels, names of features) as dense rows are fitted: a table where columns have names of their own."""
+    rows = given.matrix.toarray()
+    if given.columns.first_index is None and not given.columns.names:
+        return rows, given.labels, None
+    columns = {"y_true": as_column(given.labels, "y_true"), MATRIX: Column(rows, names=tuple(given.columns))}
+    return MemorySource(columns), "y_true", [MATRIX]
 
 
 def beside_matrix(X: Any, y_true: Any, requested: RowOptions) -> BesideMatrix:
@@ -139,33 +147,48 @@ def beside_matrix(X: Any, y_true: Any, requested: RowOptions) -> BesideMatrix:
             offset[where] = block.offset
     is_counted = not is_soft and roles.sample_weight is None
     n_positive = int(mass @ labels if has_mass else labels.sum()) if is_counted else None
-    return BesideMatrix(roles, labels, mass, offset, coding, n_taking_part, n_positive)
+    return BesideMatrix(roles, labels, mass, offset, coding, n_taking_part, n_positive, tuple(blocks))
 
 
 def sparse_model(
-    X: Any, y_true: Any, requested: RowOptions, options: FitOptions, *, start: object, on_pass: Any
+    given: MatrixInput, requested: RowOptions, options: FitOptions, *, start: object, on_pass: Any
 ) -> WideModel:
     """The fit of a matrix, sparse or an array, with an L1 or L2 penalty."""
     from logloss.onepass.run import blas_on_one_thread
 
-    X = X if is_sparse(X) else features_matrix(X)
     with blas_on_one_thread(), told_of_waiting(requested.progress):
-        beside = beside_matrix(X, y_true, requested)
+        beside = beside_matrix(given.matrix, given.labels, requested)
         check_classes(beside.base_rate, beside.sum_weight, beside.n_rows, fit_intercept=options.fit_intercept)
-        rows = SparseRows.of(X, beside.labels, beside.mass, beside.offset)
-        factors = factors_of_matrix(options.penalty_factors, NamedCoefficients(np.zeros(rows.matrix.n_columns)))
+        rows = SparseRows.of(given.matrix, beside.labels, beside.mass, beside.offset)
+        factors = factors_of_matrix(options.penalty_factors, given.columns)
         if options.l1 or factors is not None:
-            return _lasso_model(rows, beside, requested, options, factors, start=start, on_pass=on_pass)
-        problem = SparseProblem(
-            rows,
-            options.l2,
-            options.fit_intercept,
-            beside.sum_weight,
-            options.tolerance,
-            requested.progress,
-            on_pass,
-        )
-        optimum = find_sparse_optimum(problem, _start_of(problem, beside, start), options.max_passes)
+            model = _lasso_model(rows, beside, requested, options, factors, start=start, on_pass=on_pass)
+        else:
+            model = _ridge_model(rows, beside, requested, options, start=start, on_pass=on_pass)
+        deviations = rows.matrix.standard_deviations(rows.mass, beside.sum_weight)
+    return replace(
+        model,
+        standard_deviations=frozen(deviations),
+        feature_names=given.columns.names,
+        first_index=given.columns.first_index,
+        notes=(*given.notes, *model.notes),
+    )
+
+
+def _ridge_model(
+    rows: SparseRows, beside: BesideMatrix, requested: RowOptions, options: FitOptions, *, start: object, on_pass: Any
+) -> WideModel:
+    """The fit with an L2 penalty."""
+    problem = SparseProblem(
+        rows,
+        options.l2,
+        options.fit_intercept,
+        beside.sum_weight,
+        options.tolerance,
+        requested.progress,
+        on_pass,
+    )
+    optimum = find_sparse_optimum(problem, _start_of(problem, beside, start), options.max_passes)
     now = optimum.evaluation
     ended = _Ended(now.at, now.sums.total_loss, now.bound, optimum.passes, optimum.n_products)
     return _model_of(problem, beside, ended, options, has_reached_limit=optimum.has_reached_limit)

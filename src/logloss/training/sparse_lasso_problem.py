@@ -75,7 +75,7 @@ class LassoProblem:
     def taken(self, columns: Array) -> LassoProblem:
         """The same of some columns, which ascend, all other coefficients being 0: one walk and a copy of these."""
         rows = self.rows
-        matrix = rows.matrix.taken(columns, rows.mass)
+        matrix = rows.matrix.with_columns(columns, rows.mass)
         tick()
         own = LassoProblem(
             SparseRows(matrix, rows.labels, rows.mass, rows.offset),

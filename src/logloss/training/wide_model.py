@@ -9,6 +9,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
@@ -17,17 +18,19 @@ import numpy as np
 
 from logloss.answers.answer import Answer
 from logloss.answers.figures import put
-from logloss.data.binding import features_matrix
+from logloss.data.binding import features_matrix, names_of
 from logloss.data.columns import as_column
 from logloss.data.dense_matrix import DenseMatrix
+from logloss.data.matrix_columns import MatrixColumns, as_sparse, is_sparse_frame
 from logloss.data.rows import Array
-from logloss.data.source import warn_of_order
+from logloss.data.source import is_paths, warn_of_order
 from logloss.data.sparse_rows import CsrMatrix, is_sparse
-from logloss.data.values import Value
+from logloss.data.values import Packed, PackedTexts, Value
 from logloss.errors import DataError
-from logloss.text import count, counted, value_text
+from logloss.text import count, counted, listed, printable, value_text
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.model_predictions import ModelPredictions
+from logloss.training.penalty_path import PenaltyPath
 from logloss.training.separation import Separation
 
 # Coefficients of a table, and of `to_dict`.
@@ -38,32 +41,23 @@ NO_FACTORS.flags.writeable = False
 
 
 class NamedCoefficients(Mapping[str, float]):
-    """The coefficients of the columns x0, x1, …; names are made when they are asked for."""
+    """The coefficients by the names of their columns, which are made when they are asked for."""
 
-    def __init__(self, values: Array) -> None:
+    def __init__(self, values: Array, columns: MatrixColumns | None = None) -> None:
         self.values_as_array = values
-
-    def place(self, name: object) -> int:
-        """The column of a name; −1 where it is none."""
-        if not isinstance(name, str):
-            return -1
-        if len(self) == 1:
-            return 0 if name == "x" else -1
-        digits = name[1:]
-        is_name = name[:1] == "x" and digits.isdecimal() and digits.isascii() and str(int(digits)) == digits
-        return int(digits) if is_name and int(digits) < len(self) else -1
+        self.columns = MatrixColumns(len(values)) if columns is None else columns
 
     def __getitem__(self, name: str) -> float:
-        place = self.place(name)
+        place = self.columns.place(name)
         if place < 0:
             raise KeyError(name)
         return float(self.values_as_array[place])
 
     def __contains__(self, name: object) -> bool:
-        return self.place(name) >= 0
+        return self.columns.place(name) >= 0
 
     def __iter__(self) -> Iterator[str]:
-        return map(self.name, range(len(self)))
+        return iter(self.columns)
 
     def __len__(self) -> int:
         return len(self.values_as_array)
@@ -71,9 +65,10 @@ class NamedCoefficients(Mapping[str, float]):
     def __repr__(self) -> str:
         return f"NamedCoefficients: {counted(len(self), 'column')}"
 
-    def name(self, place: int) -> str:
-        """The name of a column."""
-        return "x" if len(self) == 1 else f"x{place}"
+
+def no_numbers() -> Array:
+    """An array of none."""
+    return np.zeros(0)
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +79,13 @@ class WidePredictor:
     coef: Array
     has_offset: bool = False
     offset: str = ""
+    first_index: int | None = None
+    feature_names: tuple[str, ...] = ()
+
+    @property
+    def n_columns(self) -> int:
+        """How many columns a matrix must have."""
+        return len(self.coef)
 
     def answer_to(self, missing: str | None) -> str:
         """What is done with missing values: an error, the only choice."""
@@ -96,9 +98,7 @@ class WidePredictor:
     @property
     def columns(self) -> tuple[str, ...]:
         """A table has no columns of this model."""
-        raise DataError(
-            "a model of a matrix of many columns reads matrices, sparse or dense, and labels that are an array."
-        )
+        raise no_table()
 
     def logits(self, X: Any, offset: Any = None, missing: str | None = None) -> Array:
         """Log-odds of each row of X, shape (n_rows,)."""
@@ -119,13 +119,27 @@ class WidePredictor:
     def _of_matrix(self, X: Any) -> Array:
         """The same without an offset."""
         n_columns = len(self.coef)
-        if is_sparse(X):
-            matrix = CsrMatrix.of(X)
+        if is_paths(X):
+            raise no_table()
+        X = self._in_order(X)
+        if is_sparse(X) or is_sparse_frame(X):
+            matrix = CsrMatrix.of(as_sparse(X)[0])
             check_width(matrix.n_columns, n_columns)
             return matrix.logits(self.intercept, self.coef)
         X = features_matrix(X)
         check_width(X.shape[1], n_columns)
         return DenseMatrix.of(X)[0].logits(self.intercept, self.coef)
+
+    def _in_order(self, X: Any) -> Any:
+        """The columns of training of a frame, in their order, where it was fitted to names that a frame has."""
+        own = names_of(X) if hasattr(X, "loc") else None
+        if not self.feature_names or own is None:
+            return X
+        known = set(own)
+        lacking = [printable(name) for name in self.feature_names if name not in known]
+        if lacking:
+            raise DataError(f"the model reads columns that `X` lacks: {listed(lacking, 20)}.")
+        return X if tuple(own) == self.feature_names else X.loc[:, list(self.feature_names)]
 
     def contributions(self, X: Any) -> list[dict[str, float]]:
         """Not of a matrix of many columns."""
@@ -133,6 +147,14 @@ class WidePredictor:
             "contributions are those of a dense table, whose columns have means: of a sparse row, each value times "
             "model.coef at its column is what it adds."
         )
+
+
+def no_table() -> DataError:
+    """The error of what is neither a matrix nor in svmlight format."""
+    return DataError(
+        "a model of a sparse matrix reads matrices, sparse or dense, with labels that are an array, and files in "
+        "svmlight format."
+    )
 
 
 def check_width(got: int, expected: int) -> None:
@@ -153,7 +175,10 @@ class WideModel(ModelPredictions, Answer):
     coef : array of shape (n_features,)
         Change of the log-odds per unit of each column.
     coefficients : mapping of name to float
-        The same by the names of the columns, x0, x1, … (x of a single one).
+        The same by the names of the columns: those of a frame, or `feature_names`; the index of each in an svmlight
+        file; else x0, x1, … (x of a single one).
+    standard_deviations : array of shape (n_features,)
+        Of the values of each column in training, zeros included, by weight; empty where it is not known.
     log_loss : float
         Mean log loss on the rows it was trained on, in nats, without the penalty.
     certificate : Certificate
@@ -179,6 +204,12 @@ class WideModel(ModelPredictions, Answer):
         The labels of the negative and the positive class, as they were written; 0 and 1 of shares.
     notes : tuple of str
         Notes on how it was fitted.
+    feature_names : tuple of str
+        The names of the columns where they have names, else ().
+    first_index : int or None
+        The index of the first column in the svmlight file that it was fitted to; None of a matrix in memory.
+    path : PenaltyPath or None
+        The penalties that were compared, with `l2_path`, and the log loss of the held-out rows at each.
 
     Examples
     --------
@@ -190,7 +221,7 @@ class WideModel(ModelPredictions, Answer):
 
     kind: ClassVar[str] = "wide"
     intercept: float
-    coef: Array = field(compare=False)
+    coef: Packed = field(compare=False)
     log_loss: float
     certificate: Certificate
     passes: tuple[Pass, ...]
@@ -206,8 +237,12 @@ class WideModel(ModelPredictions, Answer):
     n_positive: int | None = None
     classes: tuple[Value, Value] = (0, 1)
     notes: tuple[str, ...] = ()
+    feature_names: PackedTexts = ()
+    first_index: int | None = None
+    standard_deviations: Packed = field(default_factory=no_numbers, compare=False)
     l1: float = 0.0
     penalty_factors: Array = field(default_factory=lambda: NO_FACTORS, compare=False)
+    path: PenaltyPath | None = None
 
     @property
     def n_nonzero(self) -> int:
@@ -217,12 +252,22 @@ class WideModel(ModelPredictions, Answer):
     @property
     def coefficients(self) -> NamedCoefficients:
         """The coefficients by the names of the columns."""
-        return NamedCoefficients(self.coef)
+        return NamedCoefficients(self.coef, self.columns)
+
+    @property
+    def columns(self) -> MatrixColumns:
+        """What the columns are called."""
+        return MatrixColumns(len(self.coef), self.first_index, self.feature_names)
 
     @property
     def n_features(self) -> int:
         """How many columns the matrix has."""
         return len(self.coef)
+
+    @property
+    def n_megabytes(self) -> float:
+        """Memory of the matrix: of a value 8 bytes, and 4 of its column, up to two thousand million of them."""
+        return 12e-6 * self.n_values
 
     @property
     def separation(self) -> Separation | None:
@@ -232,22 +277,46 @@ class WideModel(ModelPredictions, Answer):
     @property
     def predictor(self) -> WidePredictor:  # type: ignore[override]
         """The coefficients, as rows are predicted by them."""
-        return WidePredictor(self.intercept, self.coef, self.has_offset)
+        return WidePredictor(
+            self.intercept,
+            self.coef,
+            self.has_offset,
+            first_index=self.first_index,
+            feature_names=self.feature_names,
+        )
 
-    def largest(self, most: int) -> list[tuple[str, float]]:
-        """The coefficients farthest from 0, by name, the farthest first; 0 is never one."""
-        most = min(most, len(self.coef))
+    @property
+    def effects(self) -> Array:
+        """|coefficient| · standard deviation of each column; |coefficient| where a file of before has no deviations."""
         sizes = np.abs(self.coef)
-        places = np.argpartition(sizes, len(sizes) - most)[len(sizes) - most :] if most else np.zeros(0, int)
-        places = places[np.lexsort((places, -sizes[places]))]
-        named = self.coefficients
-        return [(named.name(int(j)), float(self.coef[j])) for j in places if self.coef[j] != 0]
+        return sizes * self.standard_deviations if len(self.standard_deviations) else sizes
+
+    def largest(self, most: int) -> list[tuple[str, float, float]]:
+        """(Name, coefficient, its product with the standard deviation of the column) of the largest products by size.
+
+        A coefficient of 0 is never one. The product is NaN where a file of before has no deviations.
+        """
+        most, effects = min(most, len(self.coef)), self.effects
+        places = np.argpartition(effects, len(effects) - most)[len(effects) - most :] if most else np.zeros(0, int)
+        places = places[np.lexsort((places, -effects[places]))]
+        has_own, columns = len(self.standard_deviations) > 0, self.columns
+        return [
+            (
+                columns.name(int(j)),
+                float(self.coef[j]),
+                float(self.coef[j] * self.standard_deviations[j]) if has_own else math.nan,
+            )
+            for j in places
+            if self.coef[j] != 0
+        ]
 
     def to_dict(self) -> dict[str, Any]:
-        """The model as JSON-ready values, units in the names; of the coefficients the 200 farthest from 0."""
+        """The model as JSON-ready values, units in the names; of the coefficients the 200 largest per
+        standard deviation of their column."""
         figures: dict[str, Any] = {"schema": 1, "positive": self.positive}
         put(figures, "intercept", self.intercept)
-        figures |= {"largest_coefficients": dict(self.largest(MOST_LISTED)), "fit_intercept": self.fit_intercept}
+        largest = {name: value for name, value, _ in self.largest(MOST_LISTED)}
+        figures |= {"largest_coefficients": largest, "fit_intercept": self.fit_intercept}
         figures |= {"n_features": self.n_features, "n_used": self.n_nonzero, "l2": self.l2, "l1": self.l1}
         if len(self.penalty_factors):
             figures["n_penalty_factors"] = int(np.count_nonzero(self.penalty_factors != 1))
@@ -259,4 +328,7 @@ class WideModel(ModelPredictions, Answer):
         put(figures, "log_loss_nats", self.log_loss)
         put(figures, "certificate_nats_per_row", self.certificate.nats_per_row)
         figures |= {"certificate_is_proven": self.certificate.is_proven, "n_passes": len(self.passes)}
-        return figures | {"n_products": self.n_products, "notes": list(self.notes)}
+        figures |= {"n_products": self.n_products}
+        if self.path is not None:
+            figures["path"] = self.path.figures
+        return figures | {"notes": list(self.notes)}

@@ -11,11 +11,14 @@ from logloss.answers.estimate import expit
 from logloss.data.checks.forecasts import corrected
 from logloss.data.request import check_negatives_kept
 from logloss.data.rows import Array, Column, Rows
+from logloss.data.source import MemorySource
 from logloss.errors import DataError
+from logloss.training.matrix_input import matrix_of_training, rows_for_model
 from logloss.training.predict import LOGIT, ScoredSource
 
 if TYPE_CHECKING:
     from logloss.calibration import Calibration
+    from logloss.data.arrow.svmlight import SvmlightSource
 
 # The column of predictions in a table that is written.
 PROBA = "y_proba"
@@ -42,8 +45,16 @@ def mapping_of(calibration: Calibration | None, negatives_kept: float) -> Callab
     return mapped
 
 
+def scored_svmlight(
+    source: SvmlightSource, predictor: Any, progress: Callable[[Any], None] | None = None
+) -> MemorySource:
+    """The log-odds of the rows of files in svmlight format, and their labels, the column `label`."""
+    matrix, labels = rows_for_model(source, *matrix_of_training(predictor), progress)
+    return MemorySource({"label": Column(labels), LOGIT: Column(predictor.logits(matrix))}, source.name)
+
+
 def write_predictions(
-    scored: ScoredSource,
+    scored: ScoredSource | MemorySource,
     stream: Any,
     kind: str,
     *,

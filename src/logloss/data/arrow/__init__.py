@@ -8,6 +8,8 @@
 
 from logloss.data.arrow.arrays import check_names as check_names
 from logloss.data.arrow.arrays import column_of as column_of
+from logloss.data.arrow.arrays import local_seconds as local_seconds
+from logloss.data.arrow.arrays import seconds_of_texts as seconds_of_texts
 from logloss.data.arrow.delimited import CsvPlace as CsvPlace
 from logloss.data.arrow.finding import is_found_by as is_found_by
 from logloss.data.arrow.long_form import table_of as table_of

@@ -81,7 +81,7 @@ def to_column(values: pa.Array | pa.ChunkedArray, name: str = "", *, is_declared
         return Column(np.full(len(values), np.nan), np.ones(len(values), bool))
     if kind == "date":
         # Each distinct one is written once.
-        return replace(_coded(values.dictionary_encode()), is_date=True)
+        return replace(_coded(values.dictionary_encode()), is_date=True, zone=getattr(values.type, "tz", None) or "")
     if kind == "text":
         return _coded(values.dictionary_encode())
     if kind == "":
@@ -220,8 +220,13 @@ def _dates(values: pa.Array) -> pa.Array:
     if not pa.types.is_timestamp(values.type):
         return values.cast(pa.string())
     # A moment in a zone is cast to its time in UTC.
-    text = values.cast(pa.timestamp(values.type.unit)).cast(pa.string())
-    text = pc.replace_substring_regex(text, r"\.0+$|(\.\d*[1-9])0*$", r"\1")
+    moments = values.cast(pa.timestamp(values.type.unit))
+    of_second = {"s": 1, "ms": 10**3, "us": 10**6, "ns": 10**9}[values.type.unit]
+    # Nearly always there is no fraction of a second, and none is to be cut off: that takes the most time.
+    is_whole = not (_array(moments.cast(pa.int64())) % of_second).any()
+    text = (moments.cast(pa.timestamp("s")) if is_whole else moments).cast(pa.string())
+    if not is_whole:
+        text = pc.replace_substring_regex(text, r"\.0+$|(\.\d*[1-9])0*$", r"\1")
     # Not "Z", which sorts after the point of a fraction.
     return text if values.type.tz is None else pc.binary_join_element_wise(text, "+00:00", "")
 
@@ -327,6 +332,21 @@ def constant_column(value: str | None, n_rows: int) -> Column:
     if value is None:
         return Column(np.full(n_rows, np.nan), np.ones(n_rows, bool))
     return Column(np.zeros(n_rows, np.int32), None, (value,))
+
+
+def local_seconds(seconds: Array, zone: str) -> Array:
+    """Seconds since 1970 in UTC as the clocks of a time zone showed them."""
+    moments = pa.array(seconds.astype("datetime64[s]")).cast(pa.timestamp("s", zone))
+    return _array(pc.local_timestamp(moments).cast(pa.int64()))
+
+
+def seconds_of_texts(texts: Sequence[Any]) -> Array | None:
+    """Seconds since 1970 of dates and times in ISO text without a zone, or in UTC; None where some text is no such."""
+    try:
+        moments = pa.array([text.removesuffix("+00:00") for text in texts], pa.string()).cast(pa.timestamp("us"))
+    except (pa.ArrowInvalid, AttributeError):
+        return None
+    return _array(moments.cast(pa.int64())) // 10**6
 
 
 def check_names(wanted: Sequence[str], names: Sequence[str]) -> None:

@@ -12,12 +12,13 @@ from pathlib import Path
 from urllib.parse import unquote
 
 from logloss.data.arrow.arrays import Partitions
-from logloss.data.arrow.formats import N_BYTES_OF_MAGIC, NAMES, READ, form_of
+from logloss.data.arrow.formats import N_BYTES_OF_MAGIC, NAMES, READ, form_of, is_svmlight
 from logloss.errors import DataError, SourceNotFound
 from logloss.text import counted, listed, printable
 
 PARQUET = frozenset({".parquet", ".pq", ".parq"})
 DELIMITED = frozenset({".csv", ".tsv", ".tab", ".txt"})
+SVMLIGHT = frozenset({".svm", ".svmlight", ".libsvm"})
 # What pyarrow unpacks by the last part of a name.
 PACKED = frozenset({".gz", ".bz2", ".zst", ".lz4", ".br"})
 HIVE_NULL = "__HIVE_DEFAULT_PARTITION__"
@@ -134,8 +135,11 @@ def _form(path: str) -> str:
         return "csv" if path.lower().endswith(tuple(PACKED)) else "parquet"
     if suffixes and suffixes[-1] in DELIMITED:
         return "csv"
+    if suffixes and suffixes[-1] in SVMLIGHT:
+        return "svmlight"
     with open(path, "rb") as file:
-        return form_of(file.read(N_BYTES_OF_MAGIC))
+        start = file.read(N_BYTES_OF_MAGIC)
+    return "svmlight" if is_svmlight(start) else form_of(start)
 
 
 def _suffixes(path: str) -> list[str]:

@@ -17,8 +17,10 @@ N_BYTES_OF_MAGIC = 16
 TABLES = {b"PAR1": "parquet", b"ARROW1": "arrow", b"ORC": "orc"}
 PACKED = {b"\x1f\x8b": "gzip", b"\x28\xb5\x2f\xfd": "zstd", b"\x04\x22\x4d\x18": "lz4"}
 BZ2 = re.compile(rb"BZh[1-9](1AY&SY|\x17rE8P\x90)")
+# The first bytes of a row in svmlight format: a label, and a pair or a query.
+SVMLIGHT = re.compile(rb"[+-]?\d+(\.\d*)?[ \t]+(qid:\d|\d+:[-+]?[\d.][^\s:,;]*(\s|$))")
 ARROW_STREAM = b"\xff\xff\xff\xff"
-NAMES = {"parquet": "Parquet", "arrow": "Arrow", "orc": "ORC", "csv": "CSV"}
+NAMES = {"parquet": "Parquet", "arrow": "Arrow", "orc": "ORC", "csv": "CSV", "svmlight": "svmlight"}
 READ = "Parquet, Arrow, ORC or CSV"
 
 PANDAS = 'With pandas: pandas.{}.to_parquet("NEW.parquet")'
@@ -62,6 +64,11 @@ MARKUP = re.compile(r"\s*<(!doctype|html|\?xml)", re.IGNORECASE)
 def form_of(start: bytes) -> str:
     """`parquet`, `arrow` or `orc`, of a file that begins so; "" of all others."""
     return next((form for magic, form in TABLES.items() if start.startswith(magic)), "")
+
+
+def is_svmlight(start: bytes) -> bool:
+    """Whether text begins like a row in svmlight format."""
+    return SVMLIGHT.match(start) is not None
 
 
 def codec_of(start: bytes) -> str | None:

@@ -18,10 +18,11 @@ import pyarrow as pa
 from logloss.data.arrow.arrays import Partitions, array_of, damage_named, guarded, rows_of
 from logloss.data.arrow.delimited import Bytes, csv_file, read_layout, read_rows
 from logloss.data.arrow.finding import LONGEST_PATH, FoundFile, find, is_pipe, refuse_mixture
-from logloss.data.arrow.formats import ARROW_STREAM, N_BYTES_OF_MAGIC, NAMES, codec_of, form_of
+from logloss.data.arrow.formats import ARROW_STREAM, N_BYTES_OF_MAGIC, NAMES, codec_of, form_of, is_svmlight
 from logloss.data.arrow.lines import ByteStream
 from logloss.data.arrow.parquet import ParquetFile, parquet_file
 from logloss.data.arrow.sources import FileSource, FragmentFile, PandasSource, StreamSource, TableSource
+from logloss.data.arrow.svmlight import SvmlightSource
 from logloss.data.rows import BLOCK_ROWS, Place, Rows
 from logloss.errors import DataError
 from logloss.text import counted, listed, printable
@@ -42,7 +43,7 @@ N_AT_ONCE = 16
 
 def open_files(
     paths: str | os.PathLike[str] | Sequence[str | os.PathLike[str]], *, header: bool = True
-) -> FileSource | StreamSource:
+) -> FileSource | StreamSource | SvmlightSource:
     """The source of a path, pattern or folder of files, or of a list of them; of a pipe, one that is read once.
 
     Cost: a look at each file's footer or header. `header`: whether the first line of a CSV file names its columns; if
@@ -53,6 +54,9 @@ def open_files(
         name = printable(os.fspath(alone[0]), LONGEST_PATH)
         return open_stream(_read_from(os.open(alone[0], os.O_RDONLY)), header=header, name=name)
     name, wanted = find(paths)
+    if any(file.form == "svmlight" for file in wanted):
+        refuse_mixture(wanted)
+        return SvmlightSource(name, wanted)
     # Threads wait for the file system together; results, and the first error, come in the order of the files.
     with ThreadPoolExecutor(N_AT_ONCE) as pool:
         opened = list(pool.map(partial(_opened, header=header), wanted))
@@ -123,7 +127,9 @@ def open_table(table: Any) -> FileSource | TableSource | PandasSource | StreamSo
         return _open_reader(reader, "")
 
 
-def open_stream(stream: ByteStream, *, header: bool = True, name: str = "standard input") -> StreamSource:
+def open_stream(
+    stream: ByteStream, *, header: bool = True, name: str = "standard input"
+) -> StreamSource | SvmlightSource:
     """The source of a binary file that can be read once, in the format that its first bytes show; else it is CSV.
 
     Cost: CSV and streams of Arrow are read as they come; formats whose table of contents is at their end are written to
@@ -141,6 +147,8 @@ def open_stream(stream: ByteStream, *, header: bool = True, name: str = "standar
             return _open_reader(pa.ipc.open_stream(whole), name)
         if form_of(start):
             return _open_reader(_reader_of(_spooled(whole), form_of(start)), name)
+    if is_svmlight(start):
+        return SvmlightSource(name, stream=whole)
     return _open_text(whole, name, header=header)
 
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NoReturn
+
 import numpy as np
 
 from logloss.data.checks.missing_values import fail_missing, lacking_rows
@@ -51,9 +53,9 @@ def _feature(check: Check, name: str) -> Column:
         return column if is_ready else Column(column.values.astype(np.float64), names=column.names)
     if column.is_date:
         raise DataError(
-            f"{check.roles.spoken(name)} holds dates; a feature must hold numbers, bools or text. Make columns of "
-            "the parts that matter, such as the year, the month, the day of the week, or the days since a date, "
-            "and name those."
+            f"{check.roles.spoken(name)} holds dates; a feature must hold numbers, bools or text. Name the part that "
+            f'matters: "year({name})", "month({name})", "weekday({name})", "hour({name})", or "days({name})", the days '
+            "since 1970."
         )
     if not check.roles.is_checked and name not in check.roles.categories:
         check.check_text_range(name)
@@ -65,8 +67,17 @@ def _feature(check: Check, name: str) -> Column:
     if not check.roles.is_checked:
         bad = np.isinf(values) if check.roles.missing == "indicator" else ~np.isfinite(values)
         if bad.any():
-            check.fail(name, "must be finite", bad)
+            _fail_infinite(check, name, column, bad)
     return Column(read_only(values))
+
+
+def _fail_infinite(check: Check, name: str, column: Column, bad: Array) -> NoReturn:
+    """Raise for the first row that is not finite; of a column that was computed, with the value of which it was."""
+    origin = column.origin
+    if origin is None:
+        check.fail(name, "must be finite", bad)
+    single = Rows({origin.name: Column(origin.values)}, check.rows.first_row, check.rows.place)
+    Check(single, check.roles, check.numbers).fail(origin.name, origin.expected, bad, origin.hint)
 
 
 def _check_matrix(check: Check, name: str, column: Column) -> None:
@@ -79,5 +90,7 @@ def _check_matrix(check: Check, name: str, column: Column) -> None:
         j = column.names.index(own)
         wrong = np.zeros(len(column.values), dtype=bool)
         wrong[unsound] = bad[:, j]
+        if column.origin is not None:
+            _fail_infinite(check, name, column, wrong)
         single = Rows({own: Column(column.values[:, j])}, check.rows.first_row, check.rows.place)
         Check(single, check.roles, check.numbers).fail(own, "must be finite", wrong)

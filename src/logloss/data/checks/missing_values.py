@@ -78,7 +78,10 @@ def fail_missing(check: Check, name: str, lacking: Array, hint: str) -> NoReturn
     """Raise for the first row that holds nothing."""
     column = check.rows.columns[name]
     number = check.rows.first_row + int(np.argmax(lacking))
-    if column.is_matrix:
+    if column.origin is not None:
+        # Of a column that was computed: the one that lacks something, where that is known.
+        name = column.origin.name if np.isnan(column.origin.values[int(np.argmax(lacking))]) else name
+    elif column.is_matrix:
         name = column.names[int(np.argmax(np.isnan(column.values[int(np.argmax(lacking))])))]
     others = int(np.count_nonzero(lacking))
     more = f" (at least {others:,} such rows)" if others > 1 else ""

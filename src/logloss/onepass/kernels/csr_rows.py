@@ -103,6 +103,35 @@ def sum_rows(y, mass, logits, terms, norms, c, residuals, sums, limbs):
 
 
 @compiled
+def csr_sums(indptr, indices, data, mass, out):
+    """Adds Σ mass and Σ mass·x of each column over the rows that have a value there, shape (n_columns, 2).
+
+    Cost: 2 to 15 ns a value.
+    """
+    for i in range(indptr.shape[0] - 1):
+        m = 1.0 if mass.shape[0] == 0 else mass[i]
+        if m > 0.0:
+            columns, values = _row(indptr, indices, data, i)
+            for k in range(columns.shape[0]):
+                j = np.uintp(columns[k])
+                out[j, 0] += m
+                out[j, 1] += m * np.float64(values[k])
+
+
+@compiled
+def csr_squares(indptr, indices, data, mass, mean, out):
+    """Adds Σ mass·(x − mean)² of each column over the rows that have a value there. Cost: 2 to 15 ns a value."""
+    for i in range(indptr.shape[0] - 1):
+        m = 1.0 if mass.shape[0] == 0 else mass[i]
+        if m > 0.0:
+            columns, values = _row(indptr, indices, data, i)
+            for k in range(columns.shape[0]):
+                j = np.uintp(columns[k])
+                x = np.float64(values[k]) - mean[j]
+                out[j] += m * x * x
+
+
+@compiled
 def csr_fold(start, stop, indptr, indices, data, y, mass, offset, b, w, curvatures, sums, of_columns, limbs):
     """The sums of a fit over some rows: losses exactly, into limbs; those of `N_SUMS`; c of each row into curvatures.
 

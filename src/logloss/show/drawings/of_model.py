@@ -189,9 +189,9 @@ def _passes_sentence(
 
 
 def numbers_read(model: LogisticModel) -> list[str]:
-    """The columns of numbers, if the model reads nothing else."""
+    """The columns of numbers, if the model reads nothing else and computes nothing of them."""
     is_plain = all(isinstance(term, Numbers) and not term.may_lack for term in model.design.terms)
-    return list(model.design.read) if is_plain else []
+    return list(model.design.read) if is_plain and not model.design.derived else []
 
 
 def boundary(model: LogisticModel) -> Drawing:
@@ -218,6 +218,8 @@ def _why_no_boundary(model: LogisticModel) -> str:
 def _columns_text(model: LogisticModel) -> str:
     """`5 columns`, `2 columns, not all numeric`."""
     n_read = len(model.design.read)
+    if model.design.derived:
+        return f"columns that are computed, such as {printable(model.design.derived[0].name)}"
     return counted(n_read, "column") + (", not all numeric" if 1 <= n_read <= 2 else "")
 
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from logloss.answers.small_table import SmallTable
 from logloss.show.drawings.of_model import FARTHEST, MOST_COEFFICIENTS, passes
+from logloss.show.drawings.of_path import path
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_model import odds_ratio
 from logloss.text import counted, printable, significant
@@ -21,29 +22,29 @@ def coefficients(model: WideModel) -> Drawing:
     n = len(largest)
     table = SmallTable(
         {
-            "name": [name for name, _ in largest],
-            "coefficient": [min(max(value, -FARTHEST), FARTHEST) for _, value in largest],
+            "name": [name for name, _, _ in largest],
+            "coefficient": [min(max(value, -FARTHEST), FARTHEST) for _, value, _ in largest],
             "low": [math.nan] * n,
             "high": [math.nan] * n,
             "is_reference": [False] * n,
             "is_heading": [False] * n,
         }
     )
-    name, top = largest[0]
+    name, top, _ = largest[0]
     sentence = (
-        f"Odds ratios of {printable(model.positive)}, the {n} farthest from 1 of "
+        f"Odds ratios of {printable(model.positive)}, the {n} with the largest effects per standard deviation of "
         f"{counted(model.n_features, 'column')}: {name} multiplies the odds by {odds_ratio(top)} per unit. "
         "Intervals are not available."
     )
-    rows = [["", "coefficient", "odds ratio"], *([name, significant(v), odds_ratio(v)] for name, v in largest)]
+    rows = [["", "coefficient", "odds ratio"], *([name, significant(v), odds_ratio(v)] for name, v, _ in largest)]
     return Drawing(
         "coefficients", title, sentence, {"coefficients": table}, {"positive": printable(model.positive)}, rows
     )
 
 
-KINDS: dict[str, Callable[[WideModel], Drawing]] = {"coefficients": coefficients, "passes": passes}
+KINDS: dict[str, Callable[[WideModel], Drawing]] = {"coefficients": coefficients, "passes": passes, "path": path}
 
 
 def kinds(model: WideModel) -> list[str]:
     """The pictures of the model."""
-    return list(KINDS)
+    return [kind for kind in KINDS if kind != "path" or model.path is not None]

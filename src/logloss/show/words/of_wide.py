@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from logloss.information import entropy
 from logloss.show.words.of_model import certified, note_line, odds_ratio
+from logloss.show.words.of_path import MOST_IN_TEXT, left_out_of, path_rows, remarks_of_path
 from logloss.text import (
     LONGEST_NAMED,
     columns,
@@ -27,7 +30,10 @@ NO_INTERVALS = "no information matrix of so many columns is formed, and the pena
 def text_of(model: WideModel) -> str:
     """The whole model."""
     lines = [*columns(*coefficient_rows(model), gap="   "), *left_out(model), ""]
-    return printable_lines("\n".join([head_of(model), "", *lines, *remarks_of(model)]))
+    whole = [head_of(model), "", *lines, *remarks_of(model)]
+    if model.path is not None:
+        whole += ["", *columns(*path_rows(model.path, MOST_IN_TEXT), gap="   "), *left_out_of(model.path, MOST_IN_TEXT)]
+    return printable_lines("\n".join(whole))
 
 
 def head_of(model: WideModel) -> str:
@@ -60,17 +66,19 @@ def zeros(model: WideModel) -> str:
 
 def coefficient_rows(model: WideModel, most: int = IN_TEXT) -> tuple[list[list[str]], str]:
     """The intercept and the largest coefficients, below the names of the columns; how these align."""
-    rows = [["", "coefficient", "odds ratio"]]
+    rows = [["", "coefficient", "odds ratio", "per std. deviation"]]
     if model.fit_intercept:
-        rows.append(["intercept", significant(model.intercept), ""])
-    rows += [[name, significant(value), odds_ratio(value)] for name, value in model.largest(most)]
-    return rows, "lrr"
+        rows.append(["intercept", significant(model.intercept), "", ""])
+    for name, value, effect in model.largest(most):
+        of_deviation = "" if math.isnan(effect) else significant(effect)
+        rows.append([printable(name), significant(value), odds_ratio(value), of_deviation])
+    return rows, "lrrr"
 
 
 def left_out(model: WideModel, most: int = IN_TEXT) -> list[str]:
     """How many coefficients are not shown."""
     n_left, n_unused = max(model.n_nonzero - most, 0), model.n_features - model.n_nonzero
-    clauses = [f"{count(n_left)} more, nearer to 0"] if n_left else []
+    clauses = [f"{count(n_left)} more, smaller ones"] if n_left else []
     clauses += [f"{count(n_unused)} of 0"] if n_unused else []
     return [f"… and {', '.join(clauses)}: model.coef"] if clauses else []
 
@@ -90,5 +98,6 @@ def remarks_of(model: WideModel) -> list[str]:
         *([f"zero       {zeros(model)}"] if model.l1 else []),
         f"intervals  not available: {NO_INTERVALS}",
         f"optimum    {certified(model.certificate, 'the minimum')}; {passes} and {products}",
+        *([] if model.path is None else remarks_of_path(model.path)),
         *map(note_line, model.notes),
     ]
