@@ -1,8 +1,8 @@
 """Sparse tables under an L1 penalty, beside other solvers at the same distance from the minimum.
 
 The tables of sparse_rows.py: "adult", "text" and "wide", at a tenth and a hundredth of the least l1 at which every
-coefficient is 0, "wide" at a tenth. Each solver is given the loosest of its tolerances, by factors of ten, at which its objective is at
-most 1e-6 of the minimum above it; `of_ours` is the ratio of its time to ours, which stops at the same distance by its
+coefficient is 0, "wide" at a tenth. Each solver is given the loosest of its tolerances, by factors of ten, at which its
+objective is at most 1e-6 of the minimum above it; `of_ours` is the ratio of its time to ours, which stops at the same distance by its
 certificate. `full` is our time to 1e-12 nats per row. A solver that takes 10 times as long as ours and 10 seconds is
 given no tighter tolerance. celer fits no intercept, nor do we beside it. Paths: 100 values of l1, evenly spaced in
 logarithms, to a twentieth. peak_mb: of a process that fits the wide table.

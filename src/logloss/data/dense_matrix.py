@@ -181,6 +181,10 @@ class DenseMatrix:
                 squares[columns] += mass[rows] @ tile if len(mass) else tile.sum(axis=0)
         return np.sqrt(squares, out=squares)
 
+    def taken(self, rows: Array) -> DenseMatrix:
+        """Some of the rows, copied."""
+        return DenseMatrix(self.values[rows], self.norms[rows])
+
     def with_columns(self, columns: Array, mass: Array) -> DenseMatrix:
         """A copy of some columns, which ascend; rows of mass 0 have values, too."""
         return DenseMatrix.of(self.values[:, columns])[0]

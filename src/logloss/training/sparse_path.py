@@ -83,7 +83,7 @@ class SparseFoldPaths:
             own = plain.taken(rows)
             yield fold, rows, own, self._losses(fold, own, self.matrix.taken(numbers[rows]))
 
-    def _losses(self, fold: int, block: Block, matrix: CsrMatrix) -> Array:
+    def _losses(self, fold: int, block: Block, matrix: CsrMatrix | DenseMatrix) -> Array:
         """The loss of each row under each model of a fold, shape (n_rows, n_l2)."""
         costs = np.empty((self.n_l2, block.n_rows))
         of_rows = losses.surprisals if block.y_true.dtype == np.uint8 else losses.soft_surprisals
