@@ -22,8 +22,8 @@ import numpy as np
 
 from logloss.answers.estimate import logit
 from logloss.data.block import Block
-from logloss.data.request import RowOptions
 from logloss.data.dense_matrix import DenseMatrix, frozen
+from logloss.data.request import RowOptions
 from logloss.data.rows import Array
 from logloss.data.sparse_rows import CsrMatrix, SparseRows
 from logloss.errors import DataError
