@@ -26,7 +26,7 @@ from logloss.onepass.summaries.sparse_sums import (
     SparsePoint,
     SparseProductSummary,
 )
-from logloss.training import dual_newton, recipe, sparse_fit, wide_start
+from logloss.training import dual_newton, matrix_input, recipe, sparse_fit, wide_start
 from logloss.training.sparse_solver import SparseProblem, find_sparse_optimum
 
 SEED = 20261130
@@ -61,6 +61,7 @@ OPTIONS = {
 @pytest.fixture
 def few_columns_are_wide(monkeypatch):
     """An array of 100 columns has no Hessian."""
+    monkeypatch.setattr(matrix_input, "MOST_COEFFICIENTS", 100)
     monkeypatch.setattr(sparse_fit, "MOST_COEFFICIENTS", 100)
 
 
@@ -407,3 +408,14 @@ def test_the_bound_of_working_sets_is_above_the_true_distance(monkeypatch, fit_i
     for values, bound in bounds:
         assert float(objective(values) - least) <= bound
     assert bounds[0][1] < 30 * 1e-13
+
+
+def test_a_path_of_penalties_is_that_of_sparse_rows(few_columns_are_wide):
+    l2s = (300.0, 30.0, 3.0)
+    own, other = (logloss.fit(rows, LABELS, l2_path=l2s, cv=3) for rows in (ROWS, scipy.sparse.csr_array(ROWS)))
+    assert isinstance(own, logloss.WideModel)
+    assert own.l2 == other.l2
+    assert own.coef == pytest.approx(other.coef, abs=1e-6)
+    with pytest.raises(logloss.DataError, match="rows of weight 0 hold what is no number"):
+        logloss.fit(with_value(np.nan), LABELS, l2_path=l2s, sample_weight=(np.arange(60) != 7).astype(float))
+    assert own.standard_deviations == pytest.approx(ROWS.std(axis=0), rel=1e-12)

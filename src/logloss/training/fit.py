@@ -45,7 +45,7 @@ from logloss.training.fold_fits import PathFits, fit_path
 from logloss.training.hashed_fit import check_hashed, hashed_rows, with_recipe
 from logloss.training.interruptible import told_of_waiting
 from logloss.training.left_out_path import fit_left_out
-from logloss.training.matrix_input import is_wide, matrix_input, opened
+from logloss.training.matrix_input import matrix_input, opened
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import find_optimum, first_point
 from logloss.training.penalty_factors import factors_of_design
@@ -397,7 +397,6 @@ def fit(
             "engine": engine,
         }
         refused |= {"missing": None if missing == "error" else missing, "group_levels": group_levels or None}
-        refused |= {"l2_path": options.l2_path if is_wide(matrix.matrix) else None}
         refuse_beside_matrix(matrix.matrix, refused)
         options.check_clusters(())
         if not is_fitted_dense(matrix.matrix, options):

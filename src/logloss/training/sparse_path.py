@@ -126,6 +126,8 @@ def sparse_path_fits(
         for block in beside.blocks:
             cells[row_numbers(block)] = rule.cells(block)
         rows = SparseRows.of(X, beside.labels, beside.mass, beside.offset)
+        if rows.matrix.n_rows < len(cells):
+            raise DataError("rows of weight 0 hold what is no number; leave them out to choose `l2` from a path.")
         l2s = _penalties(rows, beside, options)
         mass = rows.mass if len(rows.mass) else np.ones(len(cells))
         own = [replace(rows, mass=frozen(mass * rule.train[cells, fold])) for fold in range(rule.n_folds)]
