@@ -67,7 +67,7 @@ class DualNewton:
     has_failed: bool = False
 
     def is_worth(self, n_products: int) -> bool:
-        """Whether it pays after so many products with the Hessian."""
+        """Whether it is faster after so many products with the Hessian."""
         problem = self.problem
         if self.has_failed or not has_dual(problem):
             return False

@@ -28,9 +28,9 @@ if TYPE_CHECKING:
 
 # Of fewer columns a Hessian costs next to nothing.
 FEWEST_COLUMNS = 300
-# Under an L1 penalty most columns are left out of what solvers of working sets form: it pays with more rows, too.
+# Under an L1 penalty most columns are left out of what solvers of working sets form: they are faster with more rows, too.
 ROWS_OF_COLUMN = 4
-# Of the tolerance, to which the step is right that leads to the dual point of a bound.
+# Of the tolerance, to which the step is right that ends at the dual point of a bound.
 OF_STEP = 1e-3
 
 
@@ -82,7 +82,7 @@ def _lasso_of(problem: Problem, rows: SparseRows) -> LassoProblem:
 
 
 def _gap_at(problem: Problem, lasso: LassoProblem, at: Array) -> float:
-    """The duality gap at some coefficients in the solver's coordinates; its dual point is where the next step leads."""
+    """The duality gap at some coefficients in the solver's coordinates; its dual point is where the next step ends."""
     values = at / problem.design.scale
     values[0] -= values[1:] @ problem.design.centre
     now = lasso.evaluated(values)
