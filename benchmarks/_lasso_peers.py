@@ -24,13 +24,15 @@ Fitted = tuple[float, Any]
 
 @dataclass(frozen=True)
 class LassoPeer:
-    """fit: (rows, labels, l1, tolerance) to a `Fitted`. path: the same of several l1, to a list of `Fitted`."""
+    """fit: (rows, labels, l1, tolerance) to a `Fitted`. path: the same of several l1, to a list of `Fitted`.
+    module: what it needs. most_columns: beyond which it is left out."""
 
     name: str
     fit: Callable[[Any, Any, float, float], Fitted]
     path: Callable[[Any, Any, Sequence[float], float], list[Fitted]] | None = None
     module: str = "sklearn"
     fit_intercept: bool = True
+    most_columns: int = 10**9
 
     @property
     def is_there(self) -> bool:
@@ -90,7 +92,8 @@ LASSO_PEERS = {
     peer.name: peer
     for peer in (
         LassoPeer("liblinear", _of_scikit_learn("liblinear")),
-        LassoPeer("saga", _of_scikit_learn("saga")),
+        # Of wider tables it takes minutes.
+        LassoPeer("saga", _of_scikit_learn("saga"), most_columns=1000),
         LassoPeer("skglm", _of_skglm, _path_of_skglm, "skglm"),
         LassoPeer("celer", _of_celer, _path_of_celer, "celer", fit_intercept=False),
     )

@@ -263,7 +263,7 @@ HUGE = scipy.sparse.csr_array((np.ones(2), ([0, 1], [5, 6])), shape=(4, 10**9))
         (HUGE, [0, 1, 0, 1], {}, r"1,000,000,000 columns; .* up to 100,000,000, .* 10 GB\. Keep the columns"),
         (scipy.sparse.coo_array(np.arange(4.0)), [0, 1, 0, 1], {}, r"two dimensions, .* shape \(4,\)"),
         ((ROWS * 2.0**60).astype(np.int64) + ROWS.astype(bool).astype(np.int64), LABELS, {}, "row 0"),
-        (ROWS, "y", {}, "labels of a sparse matrix must be an array"),
+        (ROWS, "y", {}, "labels of a matrix must be an array"),
         (ROWS, LABELS, {"offset": OFFSET[:3]}, "`y_true` has 300 rows and `offset` has 3"),
         (ROWS, LABELS, {"l2": -1.0}, "`l2` must be finite and at least 0"),
         *(

@@ -146,11 +146,20 @@ def fields_of_model(model):
     return as_json(model, type(model))
 
 
+def test_files_of_dense_models_of_before_are_read(tmp_path):
+    """Before there were L1 penalties, factors and columns that are computed."""
+    model = logloss.fit(ROWS.toarray(), LABELS, l2=1.0)
+    fields = fields_of_model(model)
+    del fields["l1"], fields["penalty_factors"], fields["design"]["derived"]
+    (tmp_path / "old.json").write_bytes(document.document_bytes("model", fields))
+    assert logloss.load(tmp_path / "old.json") == model
+
+
 def test_files_of_before_are_read(tmp_path, monkeypatch):
     """Coefficients as numbers, without what 6.1 has added."""
     model = logloss.fit(ROWS, LABELS, l2=1.0)
     fields = fields_of_model(model) | {"coef": model.coef.tolist()}
-    for name in ("feature_names", "first_index", "standard_deviations"):
+    for name in ("feature_names", "first_index", "standard_deviations", "l1", "penalty_factors", "path"):
         del fields[name]
     monkeypatch.setattr(document, "FORMAT", (6, 0))
     (tmp_path / "old.json").write_bytes(document.document_bytes("wide", fields))

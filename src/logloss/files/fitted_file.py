@@ -376,6 +376,7 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("standard_deviations", _are_deviations_of, "a number of at least 0 for each coefficient"),
         Rule("coef", lambda m: is_finite(m.coef) and len(m.coef) == len(m.columns), "a finite number of each column"),
         *OF_PENALTIES,
+        Rule("path", lambda m: m.path is None or m.path.l2 == m.l2, "the penalty that the model has"),
     ),
     LogisticModel: (
         *OF_MODELS,

@@ -16,8 +16,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from logloss.data.dense_matrix import frozen
 from logloss.data.rows import Array
-from logloss.data.sparse_rows import frozen
 from logloss.onepass.kernels import csc_columns, csr_rows
 from logloss.onepass.kernels.newton_rules import ROUNDING
 from logloss.training.sparse_lasso_problem import LassoPoint, LassoProblem
@@ -30,10 +30,14 @@ SLACK = 1.0 + 2.0**-20
 
 @dataclass(frozen=True, eq=False, slots=True)
 class DualGap:
-    """Nats by which the objective can be above its minimum; sizes: at least |column · θ| of each column at a dual point
-    that is feasible once divided by `scale`."""
+    """Nats by which the objective can be above its minimum.
+
+    gap: that of the dual point, which may be more than the objective. sizes: at least |column · θ| of each column at
+    it; it is feasible once divided by `scale`.
+    """
 
     bound: float
+    gap: float
     sizes: Array
     scale: float
 
@@ -43,9 +47,9 @@ class DualGap:
         Minus the dual objective is 4-strongly convex in probabilities, each times its mass: at the minimum they are at
         most √(gap / 2) away.
         """
-        if not math.isfinite(self.bound):
+        if not math.isfinite(self.gap):
             return np.zeros(problem.n_columns, bool)
-        largest = self.sizes / self.scale + problem.norms * (math.sqrt(self.bound / 2.0) * SLACK)
+        largest = self.sizes / self.scale + problem.norms * (math.sqrt(self.gap / 2.0) * SLACK)
         # A penalty on squares alone, or none, sets no coefficient to 0.
         zeros: Array = largest * SLACK < problem.l1
         return zeros
@@ -60,7 +64,11 @@ def duality_gap(problem: LassoProblem, now: LassoPoint, step: Array) -> DualGap:
         if problem.fit_intercept and curvature > 0.0:
             alone[0] = -now.gradient[0] / curvature
         dual = _dual_gap(problem, now, alone)
-    return DualGap(now.objective, np.abs(now.sums.of_columns[:, 0]), math.inf) if dual is None else dual
+    if dual is None:
+        # At the labels themselves θ is 0, and the dual objective not below that.
+        least = now.objective * (1.0 + 4.0 * ROUNDING)
+        dual = DualGap(least, least, np.abs(now.sums.of_columns[:, 0]), math.inf)
+    return dual
 
 
 @np.errstate(over="ignore", invalid="ignore", divide="ignore")
@@ -92,10 +100,9 @@ def _dual_gap(problem: LassoProblem, now: LassoPoint, step: Array) -> DualGap | 
     added, excess = _terms(problem, doubtful, products, off, now.at[1:][doubtful], sizes)
     squares = (distance + correction) ** 2
     total = (squares + added) * SLACK + 4.0 * ROUNDING * objective
-    bound = total + excess * objective
-    if not bound <= objective:
-        bound = objective * (1.0 + 4.0 * ROUNDING)
-    return DualGap(bound, sizes, 1.0 + excess)
+    gap = total + excess * objective
+    bound = gap if gap <= objective else objective * (1.0 + 4.0 * ROUNDING)
+    return DualGap(bound, gap, sizes, 1.0 + excess)
 
 
 def _length_of_residuals(problem: LassoProblem, now: LassoPoint) -> float:
@@ -176,7 +183,7 @@ class _DualRows:
 
     def products(self, problem: LassoProblem) -> tuple[Array, Array]:
         """(Σ θ x of the columns of a problem, by how much rounding can make that wrong)."""
-        starts, rows, values = csc_columns.csc_of(*problem.rows.matrix.arrays, problem.n_columns)
+        starts, rows, values = problem.rows.matrix.by_columns()
         sums, sizes, shares = np.empty((3, problem.n_columns))
         csc_columns.accurate_sums(starts, rows, values, self.theta, self.inexact, sums, sizes, shares)
         units = ROUNDING * (2.0 + np.diff(starts))

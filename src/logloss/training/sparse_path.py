@@ -22,9 +22,10 @@ import numpy as np
 
 from logloss.answers.estimate import logit
 from logloss.data.block import Block
+from logloss.data.dense_matrix import DenseMatrix, frozen
 from logloss.data.request import RowOptions
 from logloss.data.rows import Array
-from logloss.data.sparse_rows import CsrMatrix, SparseRows, frozen
+from logloss.data.sparse_rows import CsrMatrix, SparseRows
 from logloss.errors import DataError
 from logloss.onepass.kernels import losses
 from logloss.onepass.summaries.fold_rows import row_numbers
@@ -55,7 +56,7 @@ class SparseFoldPaths:
 
     rule: FoldRule
     coefficients: list[list[Array]]
-    matrix: CsrMatrix
+    matrix: CsrMatrix | DenseMatrix
     unit: float = 1.0
     n_units: int = 0
 
@@ -83,7 +84,7 @@ class SparseFoldPaths:
             own = plain.taken(rows)
             yield fold, rows, own, self._losses(fold, own, self.matrix.taken(numbers[rows]))
 
-    def _losses(self, fold: int, block: Block, matrix: CsrMatrix) -> Array:
+    def _losses(self, fold: int, block: Block, matrix: CsrMatrix | DenseMatrix) -> Array:
         """The loss of each row under each model of a fold, shape (n_rows, n_l2)."""
         costs = np.empty((self.n_l2, block.n_rows))
         of_rows = losses.surprisals if block.y_true.dtype == np.uint8 else losses.soft_surprisals
@@ -131,6 +132,8 @@ def sparse_path_fits(
         for block in beside.blocks:
             cells[row_numbers(block)] = rule.cells(block)
         rows = SparseRows.of(X, beside.labels, beside.mass, beside.offset)
+        if rows.matrix.n_rows < len(cells):
+            raise DataError("rows of weight 0 hold what is no number; leave them out to choose `l2` from a path.")
         l2s = _penalties(rows, beside, grid)
         mass = rows.mass if len(rows.mass) else np.ones(len(cells))
         own = [replace(rows, mass=frozen(mass * rule.train[cells, fold])) for fold in range(rule.n_folds)]

@@ -1,4 +1,4 @@
-"""A model of a sparse matrix, of up to millions of coefficients: held as one array, and found by name.
+"""A model of a matrix of many columns, of up to millions of coefficients: held as one array, and found by name.
 
 >>> import logloss, scipy.sparse
 >>> rows = scipy.sparse.csr_array([[0.0, 2.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
@@ -20,6 +20,7 @@ from logloss.answers.answer import Answer
 from logloss.answers.figures import put
 from logloss.data.binding import features_matrix, names_of
 from logloss.data.columns import as_column
+from logloss.data.dense_matrix import DenseMatrix
 from logloss.data.matrix_columns import MatrixColumns, as_sparse, is_sparse_frame
 from logloss.data.rows import Array
 from logloss.data.source import is_paths, warn_of_order
@@ -89,7 +90,9 @@ class WidePredictor:
     def answer_to(self, missing: str | None) -> str:
         """What is done with missing values: an error, the only choice."""
         if missing not in (None, "error"):
-            raise DataError(f'a model of a sparse matrix takes missing="error" only; got {value_text(missing)}.')
+            raise DataError(
+                f'a model of a matrix of many columns takes missing="error" only; got {value_text(missing)}.'
+            )
         return "error"
 
     @property
@@ -125,14 +128,7 @@ class WidePredictor:
             return matrix.logits(self.intercept, self.coef)
         X = features_matrix(X)
         check_width(X.shape[1], n_columns)
-        logits = X @ self.coef + self.intercept
-        if not np.isfinite(logits).all() and not np.isfinite(X).all():
-            row = int(np.argmin(np.isfinite(X).all(axis=1)))
-            column = int(np.argmin(np.isfinite(X[row])))
-            raise DataError(
-                f"`X` must be finite; row {row:,}, column {column:,} has {value_text(float(X[row, column]))}."
-            )
-        return logits
+        return DenseMatrix.of(X)[0].logits(self.intercept, self.coef)
 
     def _in_order(self, X: Any) -> Any:
         """The columns of training of a frame, in their order, where it was fitted to names that a frame has."""
@@ -146,7 +142,7 @@ class WidePredictor:
         return X if tuple(own) == self.feature_names else X.loc[:, list(self.feature_names)]
 
     def contributions(self, X: Any) -> list[dict[str, float]]:
-        """Not of a sparse matrix."""
+        """Not of a matrix of many columns."""
         raise DataError(
             "contributions are those of a dense table, whose columns have means: of a sparse row, each value times "
             "model.coef at its column is what it adds."
@@ -169,7 +165,8 @@ def check_width(got: int, expected: int) -> None:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WideModel(ModelPredictions, Answer):
-    """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit` on a sparse matrix with a penalty.
+    """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit` on a sparse matrix, or an array of 5,000
+    columns or more, with a penalty.
 
     Attributes
     ----------
@@ -190,8 +187,8 @@ class WideModel(ModelPredictions, Answer):
         Log loss and bound of each pass that evaluates them, the last one the result unless a step was rejected; their
         `coefficients` are empty.
     n_products : int
-        Walks over the rows beside these: each multiplies the Hessian with a direction. With `l1` these are walks over
-        the columns of working sets, by columns or by rows.
+        Walks over the rows beside these: each multiplies the Hessian with a direction, or rows with each other. With
+        `l1` these are walks over the columns of working sets, by columns or by rows.
     l2 : float
         Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn.
     l1 : float
