@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 
 # Of fewer columns a Hessian costs next to nothing.
 FEWEST_COLUMNS = 300
-# Under an L1 penalty most columns are left out of what solvers of working sets form: they are faster with more rows, too.
+# Under an L1 penalty working sets leave most columns out of what is formed: they are faster with more rows, too.
 ROWS_OF_COLUMN = 4
 # Of the tolerance, to which the step is right that ends at the dual point of a bound.
 OF_STEP = 1e-3
