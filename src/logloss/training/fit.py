@@ -286,8 +286,8 @@ def fit(
     a factor of the coefficients that are not 0, O(n_features²) and more.
     A sparse matrix takes a handful of passes, and about three products with the Hessian for each, each of which is a
     walk, O(number of values) and at most 200 a step; memory for about 12 vectors of n_features beside it, two more for
-    each of up to 16 parts, and a block of up to 34 MB. With `l1` it takes five to ten passes, and between them walks over
-    copies of the columns that matter, by rows and by columns: at most three times the memory of the matrix.
+    each of up to 16 parts, and a block of up to 34 MB. With `l1` it takes five to ten passes, and between them
+    walks over copies of the columns that matter, by rows and by columns: at most three times the memory of the matrix.
     Firth's penalty takes two passes a step, 10 to 40 altogether; profiles usually take 10 to 120 more for all
     coefficients together, at most 1,000, each of which evaluates up to three points for each coefficient.
     The leave-one-out log loss refits the model without each row for up to 1,000 rows, takes one more pass for up to
