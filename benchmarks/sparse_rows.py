@@ -51,7 +51,7 @@ def compared(name: str, rows: Any, labels: Any, rounds: int) -> Lines:
     yield (
         f"{name}, ours",
         {
-            "values": rows.nnz,
+            "values": getattr(rows, "nnz", rows.size),
             "seconds": min(times["near"]),
             "passes": len(near.passes),
             "products": near.n_products,

@@ -13,6 +13,8 @@ from collections.abc import Sequence
 from fractions import Fraction
 from typing import Any, NamedTuple
 
+import mpmath
+
 Floats = Sequence[float]
 
 
@@ -1124,6 +1126,44 @@ def descend_coordinates(
             move, at[j] = after - at[j], after
             slope = slope + move * gram[j]
             gains.append(move * move * gram[j, j])
+        if not max(gains) > 2 * least_gain:
+            return sweep + 1, slope, at
+    return most_sweeps, slope, at
+
+
+def group_norm(diagonal: Floats, pull: Floats, weight: float) -> float:
+    """The norm of the least of a quadratic with a diagonal Hessian plus a weighted norm, by bisection in 60 digits."""
+    with mpmath.workdps(60):
+        d, t, weight = [mpmath.mpf(x) for x in diagonal], [mpmath.mpf(x) for x in pull], mpmath.mpf(weight)
+        size = mpmath.sqrt(sum(x * x for x in t))
+        if not size > weight or not min(d) > 0:
+            return 0.0
+        low, high = (size - weight) / max(d), (size - weight) / min(d)
+        for _ in range(150):
+            middle = (low + high) / 2
+            is_below = sum((x / (c * middle + weight)) ** 2 for x, c in zip(t, d, strict=True)) > 1
+            low, high = (middle, high) if is_below else (low, middle)
+        return float(low)
+
+
+def descend_groups(
+    gram: Any, slope: Any, weights: Floats, starts: Sequence[int], at: Any, least_gain: float, most_sweeps: int
+) -> tuple[int, Any, Any]:
+    """(Sweeps, slope, coordinates) of descent along one group at a time."""
+    slope, at = slope.copy(), at.copy()
+    for sweep in range(most_sweeps):
+        gains = [0.0]
+        for weight, (first, last) in zip(weights, itertools.pairwise(starts), strict=True):
+            diagonal = gram.diagonal()[first:last]
+            if not diagonal.min() > 0:
+                continue
+            pull = diagonal * at[first:last] - slope[first:last]
+            theta = group_norm(diagonal.tolist(), pull.tolist(), float(weight))
+            after = pull * theta / (diagonal * theta + weight) if theta else 0 * pull
+            move = after - at[first:last]
+            at[first:last] = after
+            slope = slope + move @ gram[first:last]
+            gains.append(float(move**2 @ diagonal))
         if not max(gains) > 2 * least_gain:
             return sweep + 1, slope, at
     return most_sweeps, slope, at

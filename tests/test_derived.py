@@ -99,7 +99,7 @@ def test_parts_of_dates_are_those_that_the_clocks_of_their_zone_showed(zone, uni
     for own in (times, times.astype(str), (times + pd.Timedelta(milliseconds=250)).astype(str)):
         rows = next(as_source(pd.DataFrame({"t": own})).parts(["t"])[0].rows())
         for function, values in expected.items():
-            assert function_of(function, "t", rows).values.tolist() == values.tolist()
+            assert np.array_equal(function_of(function, "t", rows).values, values)
 
 
 def test_dates_before_1970_and_days_have_their_parts():
@@ -223,6 +223,16 @@ def test_counts_and_repeated_rows_have_the_same_spline(frame):
     second = logloss.fit(repeated, "y", features=["bs(price)"])
     assert first.design.derived == second.design.derived
     assert list(first.coefficients.values()) == pytest.approx(list(second.coefficients.values()), rel=1e-7)
+
+
+def test_knots_do_not_depend_on_the_unit_of_weights(frame):
+    weights = np.random.default_rng(2).gamma(2.0, size=len(frame))
+    fits = [
+        logloss.fit(frame.assign(w=unit * weights), "y", features=["bs(price)"], sample_weight="w").design.derived[0]
+        for unit in (1.0, 1e-6, 1e6)
+    ]
+    assert fits[0].factors[0].knots == pytest.approx(fits[1].factors[0].knots, rel=1e-9)
+    assert fits[0].factors[0].knots == pytest.approx(fits[2].factors[0].knots, rel=1e-9)
 
 
 # --- as any feature ---------------------------------------------------------------------------------------------------

@@ -232,12 +232,12 @@ def test_a_column_of_labels_warns_as_scikit_learn_does():
 
 
 @pytest.mark.parametrize("kind", [scipy.sparse.csr_matrix, scipy.sparse.csr_array, scipy.sparse.coo_matrix])
-def test_sparse_rows_are_refused_where_folds_are_made_with_their_size(kind):
+def test_sparse_rows_are_refused_where_shapes_are_fitted_with_their_size(kind):
     rows = kind(FEATURES)
     with pytest.raises(
         logloss.DataError, match=r"sparse matrix; .* X\.toarray\(\), which takes 0\.006400 MB.*sparse_output=False"
     ):
-        logloss.LogisticRegressionCV().fit(rows, LABELS)
+        logloss.AdditiveClassifier().fit(rows, LABELS)
 
 
 @pytest.mark.parametrize("kind", [scipy.sparse.csr_matrix, scipy.sparse.csr_array, scipy.sparse.coo_matrix])

@@ -98,6 +98,37 @@ def test_a_table_with_hashed_text_is_fitted_as_its_counts(frame, model):
     assert model.certificate.is_proven
 
 
+def test_words_of_one_hash_share_a_coefficient(frame):
+    model = logloss.fit(frame, "y", features=["hash(query, bits=2)"], l2=1.0)
+    counts = CountVectorizer(token_pattern=r"[^\W_]+")
+    words = counts.fit_transform(frame["query"]).toarray()
+    places = columns_of(counts.get_feature_names_out().tolist(), 2)
+    together = np.column_stack([words[:, places == place].sum(axis=1) for place in range(4)])
+    expected = logloss.fit(together.astype(float), frame.y, l2=1.0)
+    assert len(set(places.tolist())) < len(places)
+    assert model.coef.tolist() == pytest.approx(list(expected.coefficients.values()), abs=1e-6)
+    assert any(", " in name for name, *_ in model.largest(4))
+
+
+def test_an_l1_penalty_and_a_path_are_as_of_the_matrix(frame):
+    model = logloss.fit(frame, "y", features=FEATURES, l1=5.0)
+    assert model.l1 == 5.0
+    assert model.certificate.is_proven
+    shown = {name for name, *_ in model.largest(50)}
+    assert 0 < len(shown) == np.count_nonzero(model.coef) < 12
+    # The optimum's conditions: each derivative is l1 where a coefficient is not 0, and at most that elsewhere.
+    counts = CountVectorizer(token_pattern=r"[^\W_]+")
+    words = counts.fit_transform(frame["query"]).toarray()
+    derivatives = np.abs(words.T @ (model.predict_proba(frame) - frame.y.to_numpy()))
+    own = np.array([model.coefficient_of(QUERY, word) for word in counts.get_feature_names_out()])
+    assert derivatives[own != 0] == pytest.approx(5.0, abs=1e-3)
+    assert (derivatives[own == 0] < 5.0).all()
+    path = logloss.fit(frame, "y", features=FEATURES, l2_path=[10.0, 1.0, 0.1], cv=4)
+    assert path.path.l2 == path.l2
+    again = logloss.fit(frame, "y", features=FEATURES, l2=path.l2)
+    assert np.abs(path.predict_logit(frame) - again.predict_logit(frame)).max() < 1e-4
+
+
 def test_files_in_every_cut_give_the_same_model(frame, model, tmp_path):
     frame.to_csv(tmp_path / "rows.csv", index=False)
     frame.to_parquet(tmp_path / "rows.parquet", row_group_size=130)
@@ -162,7 +193,7 @@ def test_what_lacks_a_text_is_refused_or_dropped(frame, model):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "pass a penalty, l2= (such as l2=1)"),
+        ({}, "pass a penalty, l2= (such as l2=1), l1= or l2_path="),
         ({"l2": 1.0, "shapes": "auto"}, "`shapes` is not available beside hash(…)"),
         ({"l2": 1.0, "cluster": "site"}, "`cluster` is not available beside hash(…)"),
         ({"l2": 1.0, "missing": "indicator"}, "`missing` is not available beside hash(…)"),

@@ -52,7 +52,7 @@ data.terms
 data.matrix_columns
 data.columns | data.shapes | data.sparse_rows
 data.functions | data.hashed_text
-data.arrow | data.block
+data.arrow | data.block | data.dense_matrix
 data.checks
 onepass.kernels
 data.keys | data.grammar

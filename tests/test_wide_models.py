@@ -146,11 +146,20 @@ def fields_of_model(model):
     return as_json(model, type(model))
 
 
+def test_files_of_dense_models_of_before_are_read(tmp_path):
+    """Before there were L1 penalties, factors and columns that are computed."""
+    model = logloss.fit(ROWS.toarray(), LABELS, l2=1.0)
+    fields = fields_of_model(model)
+    del fields["l1"], fields["penalty_factors"], fields["design"]["derived"]
+    (tmp_path / "old.json").write_bytes(document.document_bytes("model", fields))
+    assert logloss.load(tmp_path / "old.json") == model
+
+
 def test_files_of_before_are_read(tmp_path, monkeypatch):
     """Coefficients as numbers, without what 6.1 has added."""
     model = logloss.fit(ROWS, LABELS, l2=1.0)
     fields = fields_of_model(model) | {"coef": model.coef.tolist()}
-    for name in ("feature_names", "first_index", "standard_deviations"):
+    for name in ("feature_names", "first_index", "standard_deviations", "l1", "penalty_factors", "path"):
         del fields[name]
     monkeypatch.setattr(document, "FORMAT", (6, 0))
     (tmp_path / "old.json").write_bytes(document.document_bytes("wide", fields))
@@ -248,6 +257,46 @@ def test_a_fold_of_one_class_predicts_its_rate():
     )
     assert own.path_.n_one_class == dense.path_.n_one_class == 1
     assert own.scores_[1] == pytest.approx(dense.scores_[1], abs=1e-6)
+
+
+@pytest.mark.parametrize("selection", ["best", "one_standard_error"])
+def test_the_path_of_fit_is_that_of_the_dense_rows(tmp_path, selection):
+    """Of the same values: folds of rows are those of any table."""
+    values = [30.0, 3.0, 0.3, 0.03]
+    own, dense = (
+        logloss.fit(rows, LABELS, l2_path=values, cv=4, selection=selection, sample_weight=WEIGHT)
+        for rows in (ROWS, ROWS.toarray())
+    )
+    assert own.l2 == own.path.l2 == dense.l2
+    assert own.coef == pytest.approx(np.array(list(dense.coefficients.values())), abs=1e-5)
+    for ours, theirs in zip(own.path.points, dense.path.points, strict=True):
+        assert float(ours.log_loss) == pytest.approx(float(theirs.log_loss), abs=1e-6)
+        assert ours.fold_log_losses == pytest.approx(theirs.fold_log_losses, abs=1e-6)
+    own.save(tmp_path / "m.json")
+    again = logloss.load(tmp_path / "m.json")
+    assert again.path.table.column_names == own.path.table.column_names
+    assert repr(again) == repr(own)
+    assert "chosen from 4 values by the log loss of held-out rows (4 folds of rows)" in repr(own) or selection != "best"
+    assert "nan" not in repr(own)
+    assert logloss.drawing(own, "path").figures["chosen_l2"] == own.l2
+    assert own.to_dict()["path"]["values"][0]["effective_degrees_of_freedom"] is None
+
+
+def test_values_of_a_path_suit_the_data():
+    """Of columns that are never together the Hessian of the null model is diagonal, without an intercept."""
+    rows = scipy.sparse.csr_array(np.eye(6)[np.arange(300) % 6] * 3)
+    labels = (np.arange(300) % 7 < 3).astype(int)
+    own, dense = (logloss.fit(each, labels, l2_path=True) for each in (rows, rows.toarray()))
+    # Beside the intercept one of the six columns is not free: 5 eigenvalues, and a diagonal whose sum is theirs.
+    assert own.path.points[0].l2 == pytest.approx(dense.path.points[0].l2, rel=0.01)
+    assert own.path.points[-1].l2 == pytest.approx(dense.path.points[-1].l2, rel=0.5)
+
+
+def test_folds_by_number_are_those_of_dense_rows():
+    folds = np.arange(300) % 3
+    own, dense = (logloss.fit(rows, LABELS, l2_path=[1.0, 0.1], cv=folds) for rows in (ROWS, ROWS.toarray()))
+    for ours, theirs in zip(own.path.points, dense.path.points, strict=True):
+        assert ours.fold_log_losses == pytest.approx(theirs.fold_log_losses, abs=1e-6)
 
 
 def test_a_path_to_no_penalty_is_refused():

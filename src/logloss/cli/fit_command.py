@@ -136,6 +136,9 @@ def folds_of(given: str | None) -> int | str | None:
     "and rare events; with flic and flac the mean prediction is the base rate.",
 )
 @click.option(
+    "--group-levels", is_flag=True, help="Keep the levels of a category together under --l1: all are 0, or none."
+)
+@click.option(
     "--no-intercept", "fit_intercept", is_flag=True, flag_value=False, default=True, help="Fit without an intercept."
 )
 @click.option(

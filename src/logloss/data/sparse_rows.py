@@ -18,10 +18,11 @@ from typing import Any, NoReturn
 
 import numpy as np
 
+from logloss.data.dense_matrix import NONE, DenseMatrix, frozen
 from logloss.data.rows import Array
 from logloss.data.values import EXACT, IF_INEXACT, rounded_as_floats
 from logloss.errors import DataError
-from logloss.onepass.kernels import csr_rows
+from logloss.onepass.kernels import csc_columns, csr_rows
 from logloss.text import count, value_text
 
 # Of a matrix of more columns the vectors of a fit, about twelve, take more than 10 GB.
@@ -29,9 +30,6 @@ MOST_COLUMNS = 100_000_000
 # A part has so many values, and several times as many as the matrix has columns, since each part has sums of its own
 # over all columns; there are at most so many parts.
 VALUES_OF_PART, TIMES_COLUMNS, MOST_PARTS = 1 << 19, 4, 16
-# Where there are no weights, and no offset.
-NONE = np.zeros(0)
-NONE.flags.writeable = False
 
 
 def is_sparse(X: object) -> bool:
@@ -123,6 +121,18 @@ class CsrMatrix:
         csr_rows.csr_logits(*self.arrays, intercept, frozen(coefficients), logits)
         return logits
 
+    def fold(
+        self,
+        start: int,
+        stop: int,
+        beside: tuple[Array, Array, Array],
+        at: tuple[float, Array],
+        curvatures: Array,
+        sums: tuple[Array, Array, Array],
+    ) -> None:
+        """Sums of a fit over some rows, as `csr_rows.csr_fold`: labels, mass and offset beside them; where: (b, w)."""
+        csr_rows.csr_fold(start, stop, *self.arrays, *beside, *at, curvatures, *sums)
+
     def standard_deviations(self, mass: Array, sum_weight: float) -> Array:
         """Of the values of each column, zeros included, by the mass of the rows, shape (n_columns,).
 
@@ -138,12 +148,43 @@ class CsrMatrix:
         # Of values whose squares are beyond the floats.
         return np.nan_to_num(deviations, nan=np.finfo(float).max, posinf=np.finfo(float).max)
 
+    def add_product(self, start: int, stop: int, curvatures: Array, along: tuple[float, Array], out: Array) -> float:
+        """Adds the Hessian of some rows times a direction to out, of the columns; returns that of the intercept."""
+        of_intercept: float = csr_rows.csr_products(start, stop, *self.arrays, curvatures, *along, out)
+        return of_intercept
 
-def frozen(values: Array) -> Array:
-    """A read-only view, contiguous, so that each kernel is compiled for one kind of array."""
-    view = np.ascontiguousarray(values).view()
-    view.flags.writeable = False
-    return view
+    def add_block(self, start: int, stop: int, curvatures: Array, places: Array, out: Array) -> None:
+        """Adds the block of the Hessian of the columns that have a place; either half of out may be filled."""
+        csr_rows.csr_block(start, stop, *self.arrays, curvatures, places, out)
+
+    def pairs(self, places: Array, limits: Array) -> Array:
+        """How many pairs `add_block` takes of all rows, for the columns whose place is at most each of some limits."""
+        pairs = np.zeros(len(limits))
+        csr_rows.csr_pairs(self.indptr, self.indices, frozen(places), limits, pairs)
+        return pairs
+
+    def column_norms(self, mass: Array) -> Array:
+        """√Σ mass·x² of each column, shape (n_columns,)."""
+        squares = np.zeros(self.n_columns)
+        csc_columns.csr_norms(*self.arrays, mass, squares)
+        return np.sqrt(squares, out=squares)
+
+    def with_columns(self, columns: Array, mass: Array) -> CsrMatrix:
+        """A copy of some columns, which ascend; rows of mass 0 without values."""
+        places = np.zeros(self.n_columns, np.int32)
+        places[columns] = np.arange(1, len(columns) + 1)
+        indptr, indices, data = csc_columns.csr_take(*self.arrays, mass, frozen(places))
+        return CsrMatrix(frozen(indptr), frozen(indices), frozen(data), len(columns))
+
+    def by_columns(self) -> tuple[Array, Array, Array]:
+        """The same by columns: starts, rows, values, as of `csc_columns`."""
+        starts, rows, values = csc_columns.csc_of(*self.arrays, self.n_columns)
+        return starts, rows, values
+
+    def ends_of_parts(self, n_parts: int) -> list[int]:
+        """Where runs of rows with about as many values each end."""
+        cuts = np.searchsorted(self.indptr, np.linspace(0, self.n_values, n_parts + 1)[1:-1])
+        return [*cuts.tolist(), self.n_rows]
 
 
 def check_shape(X: Any) -> None:
@@ -198,17 +239,29 @@ class SparsePart:
 
 @dataclass(frozen=True, slots=True)
 class SparseRows:
-    """A matrix with labels (uint8, or float64 where some are shares), weights times counts, and offsets, or none."""
+    """A matrix, sparse or dense, with labels (uint8, or float64 where some are shares), weights times counts, and
+    offsets, or none."""
 
-    matrix: CsrMatrix
+    matrix: CsrMatrix | DenseMatrix
     labels: Array
     mass: Array
     offset: Array
 
     @classmethod
     def of(cls, X: Any, labels: Array, mass: Array = NONE, offset: Array = NONE) -> SparseRows:
-        """Of a sparse matrix and arrays that were checked."""
-        return cls(CsrMatrix.of(X, frozen(mass)), *map(frozen, (labels, mass, offset)))
+        """Of a matrix, sparse or an array, and arrays that were checked."""
+        if is_sparse(X):
+            return cls(CsrMatrix.of(X, frozen(mass)), *map(frozen, (labels, mass, offset)))
+        matrix, taken = DenseMatrix.of(X, mass)
+        return cls(
+            matrix,
+            *(frozen(each if taken is None or not len(each) else each[taken]) for each in (labels, mass, offset)),
+        )
+
+    @property
+    def beside(self) -> tuple[Array, Array, Array]:
+        """What stands beside the matrix."""
+        return self.labels, self.mass, self.offset
 
     @property
     def block(self) -> SparseBlock:
@@ -220,6 +273,5 @@ class SparseRows:
         matrix = self.matrix
         of_part = max(VALUES_OF_PART, TIMES_COLUMNS * matrix.n_columns)
         n_parts = max(1, min(MOST_PARTS, matrix.n_values // of_part, matrix.n_rows))
-        cuts = np.searchsorted(matrix.indptr, np.linspace(0, matrix.n_values, n_parts + 1)[1:-1])
-        ends = [0, *cuts.tolist(), matrix.n_rows]
+        ends = [0, *matrix.ends_of_parts(n_parts)]
         return [SparsePart(SparseBlock(self, a, b)) for a, b in pairwise(ends)]

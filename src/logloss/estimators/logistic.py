@@ -21,7 +21,7 @@ from logloss.data.rows import Array, Column
 from logloss.data.source import MemorySource, warn_of_order
 from logloss.data.sparse_rows import CsrMatrix, is_sparse
 from logloss.errors import DataError, reworded, warn
-from logloss.estimators.single_precision import PIECE_ROWS, coefficients_of, rounded_certificate
+from logloss.estimators.single_precision import coefficients_of, rounded_certificate, rows_of_piece
 from logloss.estimators.sklearn_arguments import (
     CONSTRAINTS,
     EstimatorConvergenceWarning,
@@ -33,6 +33,7 @@ from logloss.estimators.sklearn_arguments import (
 from logloss.text import count, listed, significant, value_text
 from logloss.training.certificate import Certificate
 from logloss.training.fit import fit
+from logloss.training.matrix_input import is_wide
 from logloss.training.model import LogisticModel
 from logloss.training.problem import TOLERANCE
 from logloss.training.wide_model import WideModel
@@ -113,7 +114,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         Their names, where they are all text.
     model_ : LogisticModel or WideModel
         The fitted model, in double precision: a `LogisticModel` with standard errors, passes, separation, `measure`; of
-        sparse rows under a penalty a `WideModel`. None where one class has no weight, or `max_iter` is 0.
+        sparse rows under a penalty, and of 5,000 columns or more, a `WideModel`. None where one class has no weight, or
+        `max_iter` is 0.
     certificate_ : Certificate
         Bound on the distance from the minimum, in nats per row, of `coef_` and `intercept_` as they are: where X is
         float32, rounded.
@@ -243,7 +245,7 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         names = tuple(getattr(self, "feature_names_in_", ()))
         # None, or, as far as scikit-learn lets them through, some twice.
         has_names = len(set(names)) == X.shape[1]
-        if is_sparse(X):
+        if is_sparse(X) or is_wide(X):
             with reworded(as_scikit_learn_warns):
                 return fit(X, label, feature_names=names if has_names else None, sample_weight=weight, **options)
         if not has_names:
@@ -369,7 +371,8 @@ class LogisticRegression(ClassifierMixin, BaseEstimator):
         if is_sparse(X):
             return CsrMatrix.of(X).logits(float(self.intercept_[0]), coefficients), kind
         # In pieces: single precision is widened before it is multiplied.
-        pieces = [X[start : start + PIECE_ROWS] @ coefficients for start in range(0, len(X), PIECE_ROWS)]
+        n_rows = rows_of_piece(X.shape[1])
+        pieces = [X[start : start + n_rows] @ coefficients for start in range(0, len(X), n_rows)]
         return np.concatenate(pieces) + float(self.intercept_[0]), kind
 
     def decision_function(self, X: Any) -> Array:

@@ -17,7 +17,13 @@ from logloss.training.certificate import Certificate, bound_after_move
 from logloss.training.model import LogisticModel
 from logloss.training.wide_model import WideModel
 
-PIECE_ROWS = 1 << 12
+# Rows that are widened at a time, and values of many columns.
+PIECE_ROWS, PIECE_VALUES = 1 << 12, 1 << 22
+
+
+def rows_of_piece(n_columns: int) -> int:
+    """How many rows of so many columns are widened at a time."""
+    return max(min(PIECE_ROWS, PIECE_VALUES // max(n_columns, 1)), 1)
 
 
 def coefficients_of(model: LogisticModel | WideModel) -> Array:
@@ -55,10 +61,11 @@ def curvature_of_move(X: Any, weight: Array | None, move: Array, l2: float) -> f
     """
     coefficients, intercept = move[:-1], float(move[-1])
     total = 0.0
-    for start in range(0, X.shape[0], PIECE_ROWS):
-        rows = X[start : start + PIECE_ROWS].astype(np.float64)
+    n_rows = rows_of_piece(X.shape[1])
+    for start in range(0, X.shape[0], n_rows):
+        rows = X[start : start + n_rows].astype(np.float64)
         sizes = abs(rows) @ np.abs(coefficients) + abs(intercept)
         most = np.abs(rows @ coefficients + intercept) + (len(move) + 2) * ROUNDING * sizes
-        total += float(np.sum(most**2) if weight is None else weight[start : start + PIECE_ROWS] @ most**2)
+        total += float(np.sum(most**2) if weight is None else weight[start : start + n_rows] @ most**2)
     # Rounding of the sums: positive terms, a few units each.
     return (total / 4 + l2 * float(coefficients @ coefficients)) * (1 + 2.0**-20)

@@ -345,6 +345,7 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("first_index", lambda m: m.first_index is None or not m.feature_names, "nothing where there are names"),
         Rule("standard_deviations", _are_deviations_of, "a number of at least 0 for each coefficient"),
         *OF_PENALTIES,
+        Rule("path", lambda m: m.path is None or m.path.l2 == m.l2, "the penalty that the model has"),
     ),
     HashedText: (Rule("bits", lambda t: 1 <= t.bits <= OPTIONS[HASH]["bits"][1], "a whole number from 1 to 26"),),
     HashedModel: (
@@ -354,6 +355,7 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
         Rule("standard_deviations", _are_deviations_of, "a number of at least 0 for each coefficient"),
         Rule("coef", lambda m: is_finite(m.coef) and len(m.coef) == len(m.columns), "a finite number of each column"),
         *OF_PENALTIES,
+        Rule("path", lambda m: m.path is None or m.path.l2 == m.l2, "the penalty that the model has"),
     ),
     LogisticModel: (
         *OF_MODELS,

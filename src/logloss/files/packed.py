@@ -2,12 +2,12 @@
 
 >>> import numpy as np
 >>> text = packed_numbers(np.zeros(10**6))
->>> len(text) < 10_000, unpacked_numbers(text).shape
+>>> len(text) < 80_000, unpacked_numbers(text).shape
 (True, (1000000,))
 >>> unpacked_texts(packed_texts(("age", "height")))
 ('age', 'height')
 
-Zeros take next to nothing; of other numbers, eight bytes each in the little-endian order of float64, nearly all bits
+Of zeros twenty take a byte; of other numbers, eight bytes each in the little-endian order of float64, nearly all bits
 are new, so the fastest level of zlib is as good as its best.
 """
 

@@ -42,6 +42,8 @@ WHOLE_FILE, HEADER = "the file", "the header"
 # What older files of the same format do not have, as it is there.
 LATER: dict[str, Any] = {"constraint": "", "sides": [], "pairs": [], "pair_terms": [], "derived": []}
 LATER |= {"feature_names": packed_texts(()), "first_index": None, "standard_deviations": [], "penalty_factors": {}}
+LATER |= {"path": None, "l1": 0.0}
+LATER_OF: dict[str, dict[str, Any]] = {"WideModel": {"penalty_factors": []}}
 
 
 # Looked up once for each class: a model has a thousand terms of one class.
@@ -118,7 +120,8 @@ class Reader:
         own = fields_of(kind)
         prefix = "" if where in (WHOLE_FILE, HEADER) else f"{where}: "
         if isinstance(found, dict):
-            found = {name: LATER[name] for name in own if name in LATER} | found
+            later = LATER | LATER_OF.get(kind.__name__, {})
+            found = {name: later[name] for name in own if name in later} | found
         values = self._object(found, where, own)
         made = kind(**{name: self.value(values[name], each, f"{prefix}{name}") for name, each in own.items()})
         for rule in self.rules.get(kind, ()):

@@ -52,8 +52,10 @@ from logloss.training.penalty_factors import factors_of_design
 from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import TOLERANCE, Problem
 from logloss.training.recipe import Learned, learn, starting_sample
-from logloss.training.sparse_fit import dense_rows, is_fitted_dense, refuse_beside_sparse, sparse_model
+from logloss.training.sparse_fit import dense_rows, is_fitted_dense, refuse_beside_matrix, sparse_model
+from logloss.training.sparse_path import chosen_path
 from logloss.training.standard_errors import INFORMATION
+from logloss.training.wide_start import wide_start
 
 
 @described
@@ -73,6 +75,7 @@ def fit(
     l2: float = 0.0,
     l1: float = 0.0,
     penalty_factors: Mapping[str, float] | Sequence[float] | None = None,
+    group_levels: bool = False,
     fit_intercept: bool = True,
     l2_path: bool | int | Sequence[float] | None = None,
     cv: Any = None,
@@ -110,7 +113,8 @@ def fit(
         `measure`: a frame, or the path of Parquet or CSV files. Or a sparse matrix of SciPy, a frame of pandas whose
         columns are all sparse, or the path of files in svmlight format, with `l2` or `l1`: the result is a `WideModel`.
         CSR is read where it is, other formats are converted; files are read once, into memory. Without either it is
-        made dense if it has at most 5,000 columns and 512 MB so. docs/sparse.md.
+        made dense if it has fewer than 5,000 columns and 512 MB so. With either an array may have 5,000 columns or
+        more, too; float32 and float64 are read where they are. docs/sparse.md.
     y_true : array of shape (n_rows,), or name of a column
         Labels, as in `log_loss`: 0 and 1, shares in [0, 1], or two classes with `pos_label`. Left out of files in
         svmlight format, which have them.
@@ -165,6 +169,11 @@ def fit(
     penalty_factors : dict of name to float ≥ 0, or array of shape (n_features,), optional
         What `l1` and `l2` are multiplied with in each column; 1 where a dict does not name it, 0: no penalty. As
         glmnet's penalty.factor, but not rescaled to a mean of 1. Of a category it holds for all levels.
+    group_levels : bool
+        With `l1`: whether the levels of a category are kept together (group lasso). Its part of the L1 penalty is then
+        l1 · √(number of levels) · the Euclidean norm of its coefficients, in place of the sum of their sizes: all are
+        0, or none. Each level has a coefficient, no reference is chosen, and those of a category add up to 0. There is
+        no leave-one-out log loss. docs/inference.md.
     fit_intercept : bool
         Whether the model has an intercept b; False: b = 0, and the log-odds are 0 where every number is 0 and every
         category is at its reference, which has no coefficient either way; a missing number with an indicator counts as
@@ -173,7 +182,7 @@ def fit(
         Choose `l2` by cross-validation: the values to compare. True: 10 to 30 values, evenly spaced in logarithms, from
         where the slopes together have 0.1 effective degrees of freedom to where they have 0.01 less than without a
         penalty; a whole number: that many values in the same range. `model.path` has the log loss of the held-out rows
-        at each. Not with `penalty` or interval="profile".
+        at each. Not with `penalty` or interval="profile". Of a sparse matrix True takes the Hessian as diagonal.
     cv : int ≥ 2, name of a column, array of shape (n_rows,), or list of pairs (train, test), optional
         Folds, with `l2_path`. A number K (5 if left out): of every K consecutive rows one goes to each fold, in an
         order drawn from a hash; with `cluster`, whole clusters go to folds. A column or array: the fold number of each
@@ -286,8 +295,8 @@ def fit(
     a factor of the coefficients that are not 0, O(n_features²) and more.
     A sparse matrix takes a handful of passes, and about three products with the Hessian for each, each of which is a
     walk, O(number of values) and at most 200 a step; memory for about 12 vectors of n_features beside it, two more for
-    each of up to 16 parts, and a block of up to 34 MB. With `l1` it takes five to ten passes, and between them
-    walks over copies of the columns that matter, by rows and by columns: at most three times the memory of the matrix.
+    each of up to 16 parts, and a block of up to 34 MB. With `l1` it takes five to ten passes, and between them walks
+    over copies of the columns that matter, by rows and by columns: at most three times the memory of the matrix.
     Firth's penalty takes two passes a step, 10 to 40 altogether; profiles usually take 10 to 120 more for all
     coefficients together, at most 1,000, each of which evaluates up to three points for each coefficient.
     The leave-one-out log loss refits the model without each row for up to 1,000 rows, takes one more pass for up to
@@ -353,6 +362,7 @@ def fit(
         penalty=penalty,
         interval=interval,
         penalty_factors=penalty_factors,  # type: ignore[arg-type]
+        group_levels=group_levels,
     )
     exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     choice_of_shapes = shape_choice(shapes, pooled, pairs)
@@ -373,18 +383,28 @@ def fit(
         engine=engine,
         progress=progress,
     )
-    data = opened(data, header=header) if engine is None and (y_true is None or isinstance(y_true, str)) else data
+    data = opened(data, header=header) if engine is None or y_true is None else data
     beside = {"sample_weight": sample_weight, "counts": counts, "offset": offset}
     matrix = matrix_input(data, y_true, feature_names, progress, **beside)
     if matrix is not None:
         refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
-        refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst, "cv": cv}
-        refused |= {"l2_path": options.l2_path, "penalty": penalty, "cluster": cluster, "engine": engine}
-        refused |= {"missing": None if missing == "error" else missing}
-        refuse_beside_sparse(refused)
+        refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst}
+        refused |= {
+            "cv": cv if options.l2_path is None else None,
+            "penalty_factors": penalty_factors if options.l2_path is not None else None,
+            "penalty": penalty,
+            "cluster": cluster,
+            "engine": engine,
+        }
+        refused |= {"missing": None if missing == "error" else missing, "group_levels": group_levels or None}
+        refuse_beside_matrix(matrix.matrix, refused)
         options.check_clusters(())
         if not is_fitted_dense(matrix.matrix, options):
-            return sparse_model(matrix, replace(requested, y_true=None), options, start=start, on_pass=on_pass)
+            requested, path = replace(requested, y_true=None), None
+            if options.l2_path is not None:
+                path = chosen_path(matrix, requested, options, cv)
+                options = replace(options, l2=path.l2, l2_path=None)
+            return replace(sparse_model(matrix, requested, options, start=start, on_pass=on_pass), path=path)
         data, y_true, features = dense_rows(matrix)
         is_table = features is not None
         requested = replace(requested, y_true=y_true if is_table else None)
@@ -417,12 +437,11 @@ def fit(
                 table = as_source(table, header=header)
                 derives = features_of(names, own_names(table))
                 if derives is not None and derives.hashed:
-                    refused = {"shapes": shapes, "pooled": pooled, "pairs": pairs, "cv": cv}
-                    refused |= {"penalty_factors": penalty_factors}
-                    refused |= {"monotonic_cst": monotonic_cst, "l2_path": options.l2_path, "penalty": penalty}
+                    refused = {"shapes": shapes, "pooled": pooled, "pairs": pairs, "penalty_factors": penalty_factors}
+                    refused |= {"monotonic_cst": monotonic_cst, "penalty": penalty}
                     refused |= {"cluster": cluster, "engine": engine, "covariance": covariance}
                     refused |= {"missing": None if missing in ("error", "drop") else missing}
-                    check_hashed(l1 + l2 > 0, refused)
+                    check_hashed(l1 + l2 > 0 or options.l2_path is not None, refused)
             columns, codes = (names, categories) if derives is None else (derives.columns, derives.codes_of(categories))
             source, roles = bind(table, requested, features=columns, exclude=exclude, categories=codes)
         else:
@@ -450,6 +469,9 @@ def fit(
                     rows.labels,
                     l1=l1,
                     l2=l2,
+                    l2_path=l2_path,
+                    cv=cv,
+                    selection=selection,
                     fit_intercept=fit_intercept,
                     sample_weight=rows.beside.get("sample_weight"),
                     counts=rows.beside.get("counts"),
@@ -482,12 +504,14 @@ def fit(
                 is_chosen=is_chosen,
                 fit_intercept=options.fit_intercept,
                 shapes=choice_of_shapes,
+                has_references=not options.group_levels,
                 derived=derived,
                 progress=progress,
             )
             problem = Problem.of(source, learned, options.l2)
             problem = replace(problem, l1=options.l1, tolerance=options.tolerance, progress=progress, on_pass=on_pass)
-            problem = replace(problem, factors=factors_of_design(options.penalty_factors, learned.design))
+            factors = factors_of_design(options.penalty_factors, learned.design)
+            problem = replace(problem, factors=factors, is_grouped=options.group_levels)
             if choice_of_shapes is not None:
                 named = offset if isinstance(offset, str) else ""
                 sample = starting_sample(learned.design, learned.columns.sample)
@@ -500,6 +524,8 @@ def fit(
                 path, start_point = _chosen(problem, learned, choice, options)
                 problem = replace(problem, l2=path.l2, roles=replace(problem.roles, by=()))
                 options = replace(options, penalty=None)
+            if start_point is None and options.penalty is None:
+                start_point, problem = wide_start(problem, options.max_passes)
             sample = None if start_point is not None else starting_sample(learned.design, learned.columns.sample)
             kind, why = options.interval_of(roles, len(problem.free), is_large=problem.is_expensive)
             first = first_point(problem, start_point, sample, options.max_passes)

@@ -47,6 +47,7 @@ class FitOptions:
     penalty: str | None = None
     interval: str | None = None
     penalty_factors: Factors | None = None
+    group_levels: bool = False
 
     def __post_init__(self) -> None:
         if not (isinstance(self.l2, Real) and 0 <= self.l2 < math.inf):
@@ -59,7 +60,7 @@ class FitOptions:
                 f"`l1` must be finite and at least 0; got {self.l1!r}. It is the strength of the L1 penalty on the "
                 "summed loss, l1_ratio / C in scikit-learn."
             )
-        for name in ("fit_intercept", "two_way", "leave_one_out"):
+        for name in ("fit_intercept", "two_way", "leave_one_out", "group_levels"):
             if not isinstance(getattr(self, name), bool | np.bool_):
                 raise DataError(f"`{name}` must be True or False; got {getattr(self, name)!r}.")
             object.__setattr__(self, name, bool(getattr(self, name)))
@@ -124,6 +125,11 @@ class FitOptions:
 
     def _check_l1(self) -> None:
         if not self.l1:
+            if self.group_levels:
+                raise DataError(
+                    "`group_levels=True` is for an L1 penalty, of the levels of a category together: pass `l1`, too, "
+                    "or leave it out."
+                )
             return
         refused = {
             f'covariance="{self.covariance}"': (self.covariance is not None, "has no standard errors"),

@@ -41,6 +41,11 @@ NO_LEAVE_ONE_OUT = (
     "no leave-one-out log loss: too many rows must be refitted, as the classes would nearly be separated without them"
 )
 
+TOGETHER = (
+    "levels of a category are kept together: of each the L1 penalty is l1 · √(number of levels) · the norm of its "
+    "coefficients, of which none is a reference"
+)
+
 
 def fitted_model(
     optimum: Optimum,
@@ -72,7 +77,8 @@ def fitted_model(
         errors = errors_at(optimum, information, options.covariance, two_way=options.two_way)
     out_of_sample = None
     try:
-        if is_near and separation is None and options.leave_one_out and options.penalty is None:
+        wants_it = options.leave_one_out and options.penalty is None and not problem.is_grouped
+        if is_near and separation is None and wants_it:
             out_of_sample = out_of_sample_of(optimum, learned, sample)
     except LimitReached:
         notes = (*notes, NO_LEAVE_ONE_OUT)
@@ -110,6 +116,7 @@ def fitted_model(
             *notes,
             *_doubts(optimum),
             *_only_zeros(optimum),
+            *((TOGETHER,) if problem.is_grouped and design.categories else ()),
             *note_on_clusters(out_of_sample, problem.roles),
         ),
         penalty=options.penalty or "",

@@ -50,8 +50,9 @@ class HashedRows:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """A note on rows that were left out."""
-        return (f"{counted(self.n_dropped, 'row')} left out, as a value is missing",) if self.n_dropped else ()
+        """Notes on how the table was read, and on rows that were left out."""
+        dropped = (f"{counted(self.n_dropped, 'row')} left out, as a value is missing",) if self.n_dropped else ()
+        return (*self.source.notes, *dropped)
 
 
 def hashed_rows(
@@ -183,4 +184,6 @@ def check_hashed(is_penalised: bool, refused: Mapping[str, object]) -> None:
             f"`{name}` is not available beside hash(…), whose columns are sparse. Leave out either of them."
         )
     if not is_penalised:
-        raise DataError("hash(…) makes more columns than rows determine: pass a penalty, l2= (such as l2=1) or l1=.")
+        raise DataError(
+            "hash(…) makes more columns than rows determine: pass a penalty, l2= (such as l2=1), l1= or l2_path=."
+        )

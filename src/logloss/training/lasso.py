@@ -27,6 +27,7 @@ from logloss.onepass.summaries.hessian import Hessian
 from logloss.training.distinct_rows import with_distinct_rows
 from logloss.training.evaluation import Evaluation, PassHistory, Rank, bound_at, factored
 from logloss.training.factor import Factor
+from logloss.training.group_lasso import GroupQuadratic, Groups, gain_of_groups, least_of_groups
 from logloss.training.interruptible import SAMPLE, tell_phase
 from logloss.training.lasso_step import Quadratic, least_of
 from logloss.training.problem import Problem
@@ -53,6 +54,8 @@ OF_SAMPLE, MOST_OF_SAMPLE = 1e-3, 25
 THINNED, FEWEST_ROWS, N_PRIOR = 8, 1000, 10
 # Of a sum of products, below which it is rounding.
 NO_PART = 1e-10
+# Roundings of a norm and what it is multiplied with, beside one for each of its terms.
+OF_NORM = 16.0
 # Instead of 0 below a ratio.
 TINY = 1e-300
 
@@ -143,7 +146,9 @@ def _of_blocks(problem: Problem, blocks: tuple[Block, ...]) -> Problem | None:
     if not share > 0:
         return None
     l1, l2 = problem.l1 * share, problem.l2 * share
-    return replace(problem, blocks=blocks, n_rows=n_rows, sum_weight=sum_weight, l1=l1, l2=l2, rows=None)
+    return replace(
+        problem, blocks=blocks, n_rows=n_rows, sum_weight=sum_weight, l1=l1, l2=l2, rows=None, other_bound=None
+    )
 
 
 def least_l1_of_zeros(problem: Problem, sums: CurvatureSummary) -> float:
@@ -153,6 +158,11 @@ def least_l1_of_zeros(problem: Problem, sums: CurvatureSummary) -> float:
     """
     places = problem.free[int(problem.fit_intercept) :]
     factors = np.ones(problem.design.width) if problem.factors is None else problem.factors
+    if problem.is_grouped:
+        spans = [span - int(problem.fit_intercept) for span in problem.groups[1]]
+        groups = Groups.of(problem.absolute[places] / problem.l1, spans)
+        held = groups.weights > 0
+        return float((groups.norms(sums.gradient[places])[held] / groups.weights[held]).max(initial=0.0))
     places = places[factors[places] > 0]
     slopes = (np.abs(sums.gradient) * problem.design.scale)[places]
     return float((slopes / factors[places]).max(initial=0.0))
@@ -195,8 +205,13 @@ def _evaluated(problem: Problem, history: PassHistory, at: Array) -> tuple[Reach
     history = replace(history, largest_diagonal=np.maximum(history.largest_diagonal, hessian.diagonal))
     weights, values = problem.absolute[free], at[free]
     held = sums.hessian.taken(free, problem.penalty[free] + HELD * history.largest_diagonal)
-    next_values = least_of(Quadratic(held, gradient, weights, values))
-    decrement = expected_gain(held, gradient, weights, values, next_values)
+    if problem.is_grouped:
+        quadratic = GroupQuadratic(held, gradient, problem.norm_groups, values)
+        next_values = least_of_groups(quadratic)
+        decrement = gain_of_groups(quadratic, next_values)
+    else:
+        next_values = least_of(Quadratic(held, gradient, weights, values))
+        decrement = expected_gain(held, gradient, weights, values, next_values)
     bound = min(dual_bound(problem, sums, objective), newton_bound(problem, Rank(), sums, objective, None))
     reached = Reached(sums, objective, gradient, hessian, next_values, decrement, bound)
     if len(free) <= FEW_COEFFICIENTS and decrement <= problem.tolerance * problem.sum_weight:
@@ -212,6 +227,10 @@ def _proved(problem: Problem, history: PassHistory, reached: Reached) -> tuple[R
     most = problem.tolerance * problem.sum_weight
     if reached.bound <= most or not reached.decrement <= most:
         return reached, history
+    if problem.other_bound is not None:
+        reached = replace(reached, bound=min(reached.bound, problem.other_bound(reached.sums.point.coefficients)))
+        if reached.bound <= most:
+            return reached, history
     sums, factor, history = factored(problem, history, reached.sums)
     bound = newton_bound(problem, history.known_rank, sums, reached.objective, factor)
     return replace(reached, bound=min(reached.bound, bound)), history
@@ -246,21 +265,27 @@ def newton_bound(
     free, at = problem.free, sums.point.coefficients
     weights, values = problem.absolute[free], at[free]
     gradient = (sums.gradient + problem.penalty * at)[free]
-    pull = np.where(values == 0, np.clip(-gradient, -weights, weights), weights * np.sign(values))
+    groups = problem.norm_groups if problem.is_grouped else None
+    if groups is None:
+        pull = np.where(values == 0, np.clip(-gradient, -weights, weights), weights * np.sign(values))
+    else:
+        pull = groups.pull(values, gradient)
     still = None if factor is None else np.zeros(len(free))
 
     def own_bound(pull: Array) -> float:
         # The linear function is added, not subtracted.
         return bound_at(problem, rank, sums, objective, gradient, factor, still, (-pull, np.abs(pull)))
 
-    if factor is None or rank.null is None:
+    null = None if factor is None else rank.null
+    if null is None and groups is None:
         return own_bound(pull)
-    pull -= _along(rank.null, pull, weights)
-    if (np.abs(rank.null.T @ pull) > NO_PART * (np.abs(rank.null.T) @ weights)).any():
-        return math.inf
-    excess = _excess(pull, weights)
-    above = float(np.maximum(weights * np.abs(values) - pull * values, 0.0).sum())
-    absolute = float(weights @ np.abs(values))
+    if null is not None:
+        pull -= _along(null, pull, weights)
+        if (np.abs(null.T @ pull) > NO_PART * (np.abs(null.T) @ weights)).any():
+            return math.inf
+    excess = _excess(pull, weights, groups)
+    above = _above(pull, values, weights, groups)
+    absolute = problem.absolute_at(at)
     # At most so large are the absolute values at the minimum.
     most = min(
         objective,
@@ -276,12 +301,29 @@ def _along(null: Array, pull: Array, weights: Array) -> Array:
     return along
 
 
-def _excess(pull: Array, weights: Array) -> float:
+def _excess(pull: Array, weights: Array, groups: Groups | None) -> float:
     """By which share a pull is larger than the weights at most; inf where one without a weight is pulled."""
     is_held = weights > 0
     if pull[~is_held].any():
         return math.inf
+    if groups is not None:
+        sizes, weights, is_held = groups.norms(pull), groups.weights, groups.weights > 0
+        return max(float((sizes[is_held] / weights[is_held]).max(initial=0.0)) - 1.0, 0.0) + _units(pull)
     return max(float((np.abs(pull[is_held]) / weights[is_held]).max(initial=0.0)) - 1.0, 0.0)
+
+
+def _above(pull: Array, values: Array, weights: Array, groups: Groups | None) -> float:
+    """What the penalty is above the pull times the coefficients; of norms with their rounding."""
+    if groups is None:
+        return float(np.maximum(weights * np.abs(values) - pull * values, 0.0).sum())
+    sizes = groups.weights * groups.norms(values)
+    own = sizes - np.add.reduceat(pull * values, groups.starts[:-1])
+    return float((np.maximum(own, 0.0) + _units(pull) * sizes).sum())
+
+
+def _units(values: Array) -> float:
+    """The rounding of a norm of some of these and of what it is multiplied with, as a share."""
+    return (OF_NORM + len(values)) * ROUNDING
 
 
 def dual_bound(problem: Problem, sums: CurvatureSummary, objective: float) -> float:
@@ -309,8 +351,16 @@ def dual_bound(problem: Problem, sums: CurvatureSummary, objective: float) -> fl
         return objective * (1 + 2 * unit)
     residual = (gradient + shift * curvature)[first:] + problem.penalty[free][first:] * values
     error = (error + certain * np.abs(curvature))[first:]
-    above = np.maximum(weights * np.abs(values) + residual * values, 0.0) + error * np.abs(values)
-    excess = max(float(((np.abs(residual) + error) / weights).max(initial=0.0)) - 1.0, 0.0)
+    if problem.is_grouped:
+        groups = Groups.of(weights, [span - first for span in problem.groups[1]])
+        norms, errors, units = groups.norms(values), groups.norms(error), _units(values)
+        above = groups.weights * norms + np.add.reduceat(residual * values, groups.starts[:-1])
+        above = np.maximum(above, 0.0) + (errors + units * groups.weights) * norms
+        excess = max(float(((groups.norms(residual) + errors) / groups.weights).max(initial=0.0)) - 1.0, 0.0)
+        excess += units
+    else:
+        above = np.maximum(weights * np.abs(values) + residual * values, 0.0) + error * np.abs(values)
+        excess = max(float(((np.abs(residual) + error) / weights).max(initial=0.0)) - 1.0, 0.0)
     return min(of_shift + float(above.sum()) + excess * objective, objective) + 2 * unit * objective
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, TypeGuard
 
 import numpy as np
 
+from logloss.data.binding import features_matrix
 from logloss.data.matrix_columns import (
     MatrixColumns,
     as_sparse,
@@ -27,6 +28,7 @@ from logloss.data.source import as_source, is_paths
 from logloss.data.sparse_rows import is_sparse
 from logloss.errors import DataError, warn
 from logloss.text import count, counted, value_text
+from logloss.training.recipe import MOST_COEFFICIENTS
 
 if TYPE_CHECKING:
     from logloss.data.arrow.svmlight import SvmlightSource
@@ -34,12 +36,18 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True, slots=True)
 class MatrixInput:
-    """A sparse matrix that is fitted, its labels, what its columns are called, and notes on how it was read."""
+    """A matrix that is fitted, sparse or of many columns, its labels, what its columns are called, and notes on how it
+    was read."""
 
     matrix: Any
     labels: Any
     columns: MatrixColumns
     notes: tuple[str, ...] = ()
+
+
+def is_wide(X: object) -> bool:
+    """Whether it is an array of more columns than a Hessian is formed of."""
+    return isinstance(X, np.ndarray) and X.ndim == 2 and X.shape[1] >= MOST_COEFFICIENTS
 
 
 def is_svmlight(table: object) -> TypeGuard[SvmlightSource]:
@@ -63,7 +71,7 @@ def matrix_input(
     progress: Callable[[Any], None] | None = None,
     **beside: Any,
 ) -> MatrixInput | None:
-    """What is fitted where it is a sparse matrix, or in svmlight format; None of dense rows and tables.
+    """What is fitted where it is a sparse matrix, an array of many columns, or in svmlight format; None of others.
 
     beside: weights and the like, by name.
     """
@@ -86,6 +94,8 @@ def matrix_input(
     if is_sparse(data) or (is_sparse_frame(data) and not isinstance(y_true, str)):
         matrix, names = as_sparse(data)
         return MatrixInput(matrix, y_true, columns_of(matrix.shape[-1], names, feature_names))
+    if is_wide(data) and not isinstance(y_true, str):
+        return MatrixInput(features_matrix(data), y_true, columns_of(data.shape[1], (), feature_names))
     if feature_names is not None:
         raise DataError(
             "`feature_names` are those of a sparse matrix. Pass a frame, pandas.DataFrame(X, columns=names), or name "

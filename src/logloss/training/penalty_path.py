@@ -43,6 +43,8 @@ NO_CURVATURE = 1e-12
 MOST_FACTORED, FAR_APART = 1_000, 1e6
 # The first digits of a value of the grid: what is printed is what was used.
 DIGITS = 3
+# Of a sparse matrix.
+NO_EIGENVALUES = "no Hessian of so many columns is formed"
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -65,7 +67,7 @@ class PathPoint:
     n_infinite : int
         Held-out rows whose loss is infinite.
     effective_degrees_of_freedom : float
-        Trace of H (H + l2)⁻¹ in the fit to all rows, any intercept included.
+        Trace of H (H + l2)⁻¹ in the fit to all rows, any intercept included; nan of a sparse matrix.
     n_passes : int
         Passes of the fits of all folds together, or of the fit to all rows.
     bound : float
@@ -229,7 +231,8 @@ def _figures_of(row: dict[str, Any]) -> dict[str, Any]:
         if isinstance(value, int):
             figures[name] = value
         else:
-            put(figures, f"{name}_nats" if name in in_nats else name, value, INFINITE)
+            why = NO_EIGENVALUES if name == "effective_degrees_of_freedom" else INFINITE
+            put(figures, f"{name}_nats" if name in in_nats else name, value, why)
     return figures
 
 
@@ -247,12 +250,17 @@ def default_grid(
         slopes, scale = hessian[1:, 1:] - np.outer(hessian[1:, 0], hessian[0, 1:] / hessian[0, 0]), scale[1:]
     slopes = slopes * np.outer(scale, scale)
     values = np.diag(slopes)[np.diag(slopes) > 0]
-    if not len(values):
-        return (1.0,)
     # Eigenvalues of columns in units far apart are lost beside the largest; the matrix is nearly diagonal then.
-    if len(values) <= MOST_FACTORED and values.max() < FAR_APART * values.min():
+    if len(values) and len(values) <= MOST_FACTORED and values.max() < FAR_APART * values.min():
         values = np.linalg.eigvalsh(slopes)
         values = values[values > NO_CURVATURE * values.max()]
+    return grid_of(values, n_values)
+
+
+def grid_of(values: Array, n_values: int | None = None) -> tuple[float, ...]:
+    """The same of the eigenvalues above 0 of the slopes' Hessian, or of its diagonal where it is nearly that."""
+    if not len(values):
+        return (1.0,)
     low = _penalty_at(values, len(values) - NEAR_NONE)
     high = min(_penalty_at(values, SHRUNK), low * 10**MOST_DECADES)
     if n_values is None:

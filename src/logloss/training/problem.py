@@ -19,6 +19,7 @@ from logloss.data.rows import Array, Roles
 from logloss.data.source import KeptSource, Source
 from logloss.training.certificate import CoefficientGroups, Pass
 from logloss.training.factor import Factor, Kernel
+from logloss.training.group_lasso import Groups
 from logloss.training.interruptible import PASSES, tell_phase
 from logloss.training.kept_rows import MOST_VALUES, KeptRows, NewtonPass
 from logloss.training.recipe import Learned, SamplePart
@@ -72,7 +73,9 @@ class Problem:
     tolerance until the coefficients have all their digits. rows: all of them, where the table is small and in memory.
     precisions: of the coefficients of shapes and pooled categories, on the user's scale, 0 elsewhere, shape (width,).
     blocks: rows that take the place of those of the source, where there are any. l1: strength of the L1 penalty.
-    factors: what both penalties of each coefficient are multiplied with, shape (width,).
+    factors: what both penalties of each coefficient are multiplied with, shape (width,). other_bound: a bound in nats,
+    summed, at some coefficients, which needs no Hessian of all columns. is_grouped: whether the L1 penalty is that of
+    the norm of each category, whose levels have no reference.
     """
 
     source: Source
@@ -96,6 +99,8 @@ class Problem:
     blocks: tuple[Block, ...] = ()
     l1: float = 0.0
     factors: Array | None = None
+    other_bound: Callable[[Array], float] | None = None
+    is_grouped: bool = False
 
     @classmethod
     def of(cls, source: Source, learned: Learned, l2: float) -> Problem:
@@ -134,12 +139,26 @@ class Problem:
         of_each = self.l1 if self.factors is None else self.l1 * self.factors
         absolute: Array = of_each / self.design.scale
         absolute[0] = 0.0
+        for span in self.design.spans if self.is_grouped else ():
+            # Yuan and Lin (2006): as much for each level.
+            absolute[span] *= math.sqrt(span.stop - span.start)
         return absolute
+
+    @cached_property
+    def norm_groups(self) -> Groups:
+        """The free coefficients whose norms are penalised together: those of each category, others by themselves."""
+        return Groups.of(self.absolute[self.free], self.groups[1])
+
+    def absolute_at(self, at: Array) -> float:
+        """The L1 penalty at some coefficients, in nats."""
+        if self.is_grouped:
+            return self.norm_groups.penalty(at[self.free])
+        return float(self.absolute @ np.abs(at))
 
     def penalty_at(self, at: Array) -> float:
         """The penalty at some coefficients, in nats: of their squares, and of their absolute values."""
         of_squares = float(0.5 * self.penalty @ at**2)
-        return of_squares + float(self.absolute @ np.abs(at)) if self.l1 else of_squares
+        return of_squares + self.absolute_at(at) if self.l1 else of_squares
 
     @cached_property
     def is_penalised(self) -> bool:

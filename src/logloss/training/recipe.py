@@ -91,13 +91,14 @@ def learn(
     is_chosen: bool = True,
     fit_intercept: bool = True,
     shapes: ShapeChoice | None = None,
+    has_references: bool = True,
     derived: tuple[DerivedColumn, ...] = (),
     progress: Callable[[Block], None] | None = None,
 ) -> Learned:
     """Walk over the features once; twice where a column of a text file turns from numbers to words on the way.
 
     is_chosen: whether somebody has named the features; otherwise what only numbers the rows is refused. derived: those
-    that are computed of columns.
+    that are computed of columns. has_references: whether a category has a level without a coefficient.
     """
     named = {*roles.categories, *reference}
     unnamed = frozenset(() if is_chosen else (j for j, name in enumerate(roles.features) if name not in named))
@@ -105,6 +106,8 @@ def learn(
     seen, roles = seen_columns(source, roles, n_sampled, unnamed=unnamed, progress=progress)
     check_classes(seen.sum_positive / seen.sum_weight, seen.sum_weight, seen.n_rows, fit_intercept=fit_intercept)
     design = design_of(seen, roles, reference, fit_intercept=fit_intercept, shapes=shapes, derived=derived)
+    if not has_references:
+        design = without_references(design, reference)
     # What this pass has checked is not checked again, and what is text is not tried as numbers.
     texts = roles.categories if isinstance(source, KeptSource) else tuple(term.column for term in design.categories)
     return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
@@ -139,6 +142,17 @@ def seen_columns(
         if not mixed:
             return seen, roles
         roles = replace(roles, categories=(*roles.categories, *mixed))
+
+
+def without_references(design: Design, reference: Mapping[str, Any]) -> Design:
+    """The same with a coefficient for each level of a category, under a penalty of all of them together."""
+    for name in reference:
+        raise DataError(
+            f'`reference` names a level of "{printable(name)}", and under `group_levels=True` no level is one: each '
+            "has a coefficient. Leave one of them out."
+        )
+    terms = tuple(replace(term, is_pooled=True) if isinstance(term, Category) else term for term in design.terms)
+    return replace(design, terms=terms)
 
 
 def check_classes(rate: float, sum_weight: float, n_rows: int, *, fit_intercept: bool) -> None:
@@ -224,6 +238,11 @@ def _what_would_fit(design: Design) -> str:
     # A line has one coefficient.
     n_left = design.width - np.cumsum([size - 1 for size in curves])
     if not curves or n_left[-1] > MOST_COEFFICIENTS:
+        if not design.categories and not design.shapes:
+            return (
+                "Leave out columns; or, as all are numbers, pass them as an array, fit(X.to_numpy(), y, l2=1.0): under "
+                "a penalty it may have more."
+            )
         return "Leave out columns, or merge rare levels."
     n_lines = int(np.argmax(n_left <= MOST_COEFFICIENTS)) + 1
     widest = max((term for term in design.shapes if term.kind != LINEAR), key=lambda term: sum(term.parts))

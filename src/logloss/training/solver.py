@@ -281,7 +281,7 @@ def best_point(
     points, losses = problem.losses(at, np.array(steps), lengths, FAR_ABOVE * objective, blocks)
     objectives = losses + 0.5 * (points**2 @ penalty)
     if problem.l1:
-        objectives += np.abs(points) @ problem.absolute
+        objectives += np.array([problem.absolute_at(point) for point in points])
     best = int(np.argmin(np.where(np.isnan(objectives), np.inf, objectives)))
     return TrialPoint(best, points[best], float(losses[best]), float(objectives[best]))
 

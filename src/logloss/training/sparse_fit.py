@@ -1,4 +1,4 @@
-"""fit() of a sparse matrix: labels and weights beside it, the passes, the model.
+"""fit() of a matrix, sparse or of many columns: labels and weights beside it, the passes, the model.
 
 >>> import logloss, scipy.sparse
 >>> logloss.fit(scipy.sparse.csr_array([[0.0], [1.0], [2.0], [3.0]]), [0, 1, 0, 1], l2=1.0).n_features
@@ -18,17 +18,18 @@ from logloss.data.binding import MATRIX, bind
 from logloss.data.block import Block
 from logloss.data.checks.labels import Coding, judge_coding
 from logloss.data.columns import as_column
+from logloss.data.dense_matrix import frozen
 from logloss.data.request import RowOptions
 from logloss.data.rows import Array, Column, Roles, positive_text
 from logloss.data.source import MemorySource
-from logloss.data.sparse_rows import SparseRows, check_shape, frozen
+from logloss.data.sparse_rows import SparseRows, check_shape
 from logloss.errors import ConvergenceWarning, DataError, warn
 from logloss.text import count, counted, significant
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import classes_of
 from logloss.training.interruptible import told_of_waiting
-from logloss.training.matrix_input import MatrixInput
+from logloss.training.matrix_input import MatrixInput, is_wide
 from logloss.training.penalty_factors import factors_of_matrix
 from logloss.training.recipe import MOST_COEFFICIENTS, check_classes
 from logloss.training.sparse_lasso import find_lasso_optimum
@@ -70,26 +71,33 @@ class BesideMatrix:
         return float(self.mass @ self.labels) / self.sum_weight
 
 
-def refuse_beside_sparse(given: Mapping[str, object]) -> None:
-    """Refuse options that need a dense table. given: by name; None, () and {} are as if left out."""
+def refuse_beside_matrix(X: Any, given: Mapping[str, object]) -> None:
+    """Refuse options that need a Hessian of all columns. given: by name; None, () and {} are as if left out."""
+    what, then = "a sparse matrix", "Pass X.toarray() if that fits in memory"
+    if is_wide(X):
+        what, then = f"an array of {count(MOST_COEFFICIENTS)} columns or more", "Choose fewer columns"
     for name, value in given.items():
         if value is None or (isinstance(value, tuple | dict) and not value):
             continue
         raise DataError(
-            f"`{name}` is not available for a sparse matrix, which is fitted with l1=, l2=, penalty_factors=, "
-            "sample_weight=, counts=, offset= and fit_intercept=. Pass X.toarray() if that fits in memory, or leave "
-            f"`{name}` out."
+            f"`{name}` is not available for {what}, which is fitted with l1=, l2=, penalty_factors=, sample_weight=, "
+            f"counts=, offset= and fit_intercept=. {then}, or leave `{name}` out."
         )
 
 
 def is_fitted_dense(X: Any, options: FitOptions) -> bool:
-    """Whether a sparse matrix is fitted as a dense one: without a penalty, where that is small."""
+    """Whether a matrix is fitted with a Hessian of all columns: without a penalty, where that is small."""
     check_shape(X)
-    if options.l2 > 0 or options.l1 > 0:
+    if options.l2 > 0 or options.l1 > 0 or options.l2_path is not None:
         return False
     size = 8 * X.shape[0] * X.shape[1]
-    if X.shape[1] <= MOST_COEFFICIENTS and size <= MOST_DENSE:
+    if X.shape[1] < MOST_COEFFICIENTS and size <= MOST_DENSE:
         return True
+    if is_wide(X):
+        raise DataError(
+            f"a penalty is needed: without one a Hessian of all coefficients is formed, of {count(MOST_COEFFICIENTS)} "
+            f"at most; `X` has {counted(X.shape[1], 'column')}. Pass l2= (such as l2=1) or l1=."
+        )
     raise DataError(
         "a penalty is needed: without one a sparse matrix is fitted as a dense one, of at most "
         f"{count(MOST_COEFFICIENTS)} columns and {MOST_DENSE >> 20} MB; `X` has {counted(X.shape[1], 'column')} and "
@@ -113,7 +121,7 @@ def beside_matrix(X: Any, y_true: Any, requested: RowOptions) -> BesideMatrix:
 
     n_rows = X.shape[0]
     if isinstance(y_true, str):
-        raise DataError("labels of a sparse matrix must be an array, one for each row; got a name.")
+        raise DataError("labels of a matrix must be an array, one for each row; got a name.")
     if n_rows == 0:
         raise DataError("expected at least one row; `X` has none.")
     # A matrix of no columns stands for it where lengths are compared.
@@ -145,7 +153,7 @@ def beside_matrix(X: Any, y_true: Any, requested: RowOptions) -> BesideMatrix:
 def sparse_model(
     given: MatrixInput, requested: RowOptions, options: FitOptions, *, start: object, on_pass: Any
 ) -> WideModel:
-    """The fit of a sparse matrix with an L1 or L2 penalty."""
+    """The fit of a matrix, sparse or an array, with an L1 or L2 penalty."""
     from logloss.onepass.run import blas_on_one_thread
 
     with blas_on_one_thread(), told_of_waiting(requested.progress):

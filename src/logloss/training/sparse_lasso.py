@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from logloss.data.dense_matrix import DenseMatrix
 from logloss.data.rows import Array
 from logloss.onepass.kernels.newton_rules import ROUNDING
 from logloss.training.certificate import Pass
@@ -32,6 +33,8 @@ SHARE_OF_TOLERANCE, LESS, ROUNDING_OF_GAIN = 0.1, 1e-3, 1e-12
 GREATEST_GAIN = 1e-8
 # Columns that are proved to be 0 are left out once they are such a share of all.
 SHARE_LEFT_OUT = 0.3
+# A dense table is copied for it only where little is left.
+SHARE_LEFT_OUT_OF_DENSE = 0.9
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -131,7 +134,8 @@ class _Fit:
     def leave_out(self, zeros: Array) -> None:
         """Leave out columns that are proved to be 0, and are, if they are many enough."""
         zeros = zeros & (self.at[1:] == 0)
-        if zeros.mean() < SHARE_LEFT_OUT:
+        is_dense = isinstance(self.problem.rows.matrix, DenseMatrix)
+        if zeros.mean() < (SHARE_LEFT_OUT_OF_DENSE if is_dense else SHARE_LEFT_OUT):
             return
         kept = np.flatnonzero(~zeros)
         problem = self.problem.taken(kept)

@@ -16,8 +16,8 @@ from itertools import pairwise
 
 import numpy as np
 
+from logloss.data.dense_matrix import frozen
 from logloss.data.rows import Array
-from logloss.data.sparse_rows import frozen
 from logloss.onepass.kernels import csc_columns, csr_rows
 from logloss.onepass.kernels.newton_rules import ROUNDING
 from logloss.training.sparse_lasso_problem import LassoPoint, LassoProblem
@@ -183,7 +183,7 @@ class _DualRows:
 
     def products(self, problem: LassoProblem) -> tuple[Array, Array]:
         """(Σ θ x of the columns of a problem, by how much rounding can make that wrong)."""
-        starts, rows, values = csc_columns.csc_of(*problem.rows.matrix.arrays, problem.n_columns)
+        starts, rows, values = problem.rows.matrix.by_columns()
         sums, sizes, shares = np.empty((3, problem.n_columns))
         csc_columns.accurate_sums(starts, rows, values, self.theta, self.inexact, sums, sizes, shares)
         units = ROUNDING * (2.0 + np.diff(starts))

@@ -12,9 +12,10 @@ from typing import Any
 
 import numpy as np
 
+from logloss.data.dense_matrix import frozen
 from logloss.data.rows import Array
-from logloss.data.sparse_rows import CsrMatrix, SparseRows, frozen
-from logloss.onepass.kernels import csc_columns, csr_rows
+from logloss.data.sparse_rows import SparseRows
+from logloss.onepass.kernels import csr_rows
 from logloss.onepass.run import map_and_merge
 from logloss.onepass.summaries.sparse_sums import SparseGradientSummary, SparsePoint
 from logloss.training.certificate import Pass
@@ -57,9 +58,7 @@ class LassoProblem:
     @cached_property
     def norms(self) -> Array:
         """√Σ mass·x² of each column, shape (n_columns,): one walk."""
-        squares = np.zeros(self.n_columns)
-        csc_columns.csr_norms(*self.rows.matrix.arrays, self.rows.mass, squares)
-        return np.sqrt(squares, out=squares)
+        return self.rows.matrix.column_norms(self.rows.mass)
 
     def with_penalty(self, l1: Array, l2: Array) -> LassoProblem:
         """The same under another penalty; the norms of columns that are known stay so."""
@@ -75,12 +74,9 @@ class LassoProblem:
 
     def taken(self, columns: Array) -> LassoProblem:
         """The same of some columns, which ascend, all other coefficients being 0: one walk and a copy of these."""
-        places = np.zeros(self.n_columns, np.int32)
-        places[columns] = np.arange(1, len(columns) + 1)
         rows = self.rows
-        indptr, indices, data = csc_columns.csr_take(*rows.matrix.arrays, rows.mass, frozen(places))
+        matrix = rows.matrix.with_columns(columns, rows.mass)
         tick()
-        matrix = CsrMatrix(frozen(indptr), frozen(indices), frozen(data), len(columns))
         own = LassoProblem(
             SparseRows(matrix, rows.labels, rows.mass, rows.offset),
             self.l1[columns],

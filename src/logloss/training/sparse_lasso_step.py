@@ -13,8 +13,8 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from logloss.data.dense_matrix import frozen
 from logloss.data.rows import Array
-from logloss.data.sparse_rows import frozen
 from logloss.onepass.kernels import csc_columns, csr_rows
 from logloss.onepass.kernels.newton_rules import ROUNDING, rounding_of_objective
 from logloss.onepass.run import map_and_merge
@@ -103,11 +103,10 @@ class Steps:
         self.is_formed = n_columns <= MOST_FORMED
         self.places = frozen(np.arange(1, n_columns + 1, dtype=np.int32))
         if self.is_formed:
-            pairs = np.zeros(1)
-            csr_rows.csr_pairs(matrix.indptr, matrix.indices, self.places, np.array([n_columns]), pairs)
+            pairs = matrix.pairs(self.places, np.array([n_columns]))
             self.is_formed = float(pairs[0]) <= PAIRS_OF_VALUE * (matrix.n_values + matrix.n_rows)
         if not self.is_formed:
-            self.columns = csc_columns.csc_of(*matrix.arrays, n_columns)
+            self.columns = matrix.by_columns()
             self.scaled = np.empty(len(self.columns[2]))
         self.goal = BELOW * goal if self.is_formed else goal
         self.gained = 0.0

@@ -22,14 +22,15 @@ import numpy as np
 
 from logloss.answers.estimate import logit
 from logloss.data.block import Block
+from logloss.data.dense_matrix import DenseMatrix, frozen
 from logloss.data.request import RowOptions
 from logloss.data.rows import Array
-from logloss.data.sparse_rows import CsrMatrix, SparseRows, frozen
+from logloss.data.sparse_rows import CsrMatrix, SparseRows
 from logloss.errors import DataError
 from logloss.onepass.kernels import losses
 from logloss.onepass.summaries.fold_rows import row_numbers
 from logloss.training.fit_options import FitOptions
-from logloss.training.fold_choice import FoldChoice, folds_text, kind_of, rule_of
+from logloss.training.fold_choice import FoldChoice, fold_choice, folds_text, kind_of, rule_of
 from logloss.training.fold_fits import (
     ADDED_TO_ONE_CLASS,
     FoldFit,
@@ -39,7 +40,9 @@ from logloss.training.fold_fits import (
     warn_of_bounds,
 )
 from logloss.training.interruptible import told_of_waiting
-from logloss.training.sparse_fit import beside_matrix
+from logloss.training.matrix_input import MatrixInput
+from logloss.training.penalty_path import PenaltyPath, grid_of
+from logloss.training.sparse_fit import BesideMatrix, beside_matrix
 from logloss.training.sparse_solver import SparseProblem, find_sparse_optimum
 
 if TYPE_CHECKING:
@@ -52,7 +55,7 @@ class SparseFoldPaths:
 
     rule: FoldRule
     coefficients: list[list[Array]]
-    matrix: CsrMatrix
+    matrix: CsrMatrix | DenseMatrix
     unit: float = 1.0
     n_units: int = 0
 
@@ -80,7 +83,7 @@ class SparseFoldPaths:
             own = plain.taken(rows)
             yield fold, rows, own, self._losses(fold, own, self.matrix.taken(numbers[rows]))
 
-    def _losses(self, fold: int, block: Block, matrix: CsrMatrix) -> Array:
+    def _losses(self, fold: int, block: Block, matrix: CsrMatrix | DenseMatrix) -> Array:
         """The loss of each row under each model of a fold, shape (n_rows, n_l2)."""
         costs = np.empty((self.n_l2, block.n_rows))
         of_rows = losses.surprisals if block.y_true.dtype == np.uint8 else losses.soft_surprisals
@@ -105,16 +108,13 @@ class SparsePathFits(PathFits):
 def sparse_path_fits(
     X: Any, y_true: Any, requested: RowOptions, choice: FoldChoice, options: FitOptions
 ) -> SparsePathFits:
-    """Every fold fitted at each penalty of `options.l2_path`, and the losses of the held-out rows.
+    """Every fold fitted at each penalty of `options.l2_path`, or those that suit the data; losses of held-out rows.
 
     Memory: the coefficients of every fit.
     """
     from logloss.onepass.run import blas_on_one_thread
     from logloss.onepass.summaries import FoldKeySummary, HeldOutSummary
 
-    l2s = tuple(options.l2_path)  # type: ignore[arg-type]
-    if min(l2s) == 0:
-        raise DataError("a path of a sparse matrix needs penalties above 0: leave l2=0 (C=inf) out.")
     by = None if choice.is_numbered else {"cv": choice.column}
     with blas_on_one_thread(), told_of_waiting(requested.progress):
         beside = beside_matrix(X, y_true, replace(requested, by=by))
@@ -126,9 +126,16 @@ def sparse_path_fits(
         for block in beside.blocks:
             cells[row_numbers(block)] = rule.cells(block)
         rows = SparseRows.of(X, beside.labels, beside.mass, beside.offset)
+        if rows.matrix.n_rows < len(cells):
+            raise DataError("rows of weight 0 hold what is no number; leave them out to choose `l2` from a path.")
+        l2s = _penalties(rows, beside, options)
         mass = rows.mass if len(rows.mass) else np.ones(len(cells))
         own = [replace(rows, mass=frozen(mass * rule.train[cells, fold])) for fold in range(rule.n_folds)]
-        folds = [_along(each, l2s, options, requested.progress) for each in own]
+        n_walks, folds = 0, []
+        for each in own:
+            fits, n_products = _along(each, l2s, options, requested.progress)
+            n_walks += n_products + sum(fit.n_passes for fit in fits)
+            folds.append(fits)
         unit = math.ldexp(1.0, math.frexp(beside.sum_weight / beside.n_rows)[1])
         paths = SparseFoldPaths(rule, [[fit.coefficients for fit in fits] for fits in folds], rows.matrix, unit)
         held_out = HeldOutSummary.empty(paths)
@@ -148,10 +155,31 @@ def sparse_path_fits(
         held_out,
         points_of(l2s, folds, none, held_out),
         sum(math.isfinite(_one_class(each)) for each in own),
-        sum(fit.n_passes for fits in folds for fit in fits),
+        n_walks,
         folds_text(choice, ()),
         "row",
     )
+
+
+def _penalties(rows: SparseRows, beside: BesideMatrix, options: FitOptions) -> tuple[float, ...]:
+    """The values of l2 that were asked for, or that suit the data: by the diagonal of the null model's Hessian.
+
+    That of the slopes, the intercept eliminated, is weight · base rate · (1 − base rate) · variance of each column. Of
+    columns that are seldom together the Hessian is nearly diagonal.
+    """
+    if isinstance(options.l2_path, tuple):
+        if min(options.l2_path) == 0:
+            raise DataError("a path of a sparse matrix needs penalties above 0: leave l2=0 (C=inf) out.")
+        return options.l2_path
+    total, rate = beside.sum_weight, beside.base_rate
+    squares = total * rate * (1.0 - rate) * rows.matrix.standard_deviations(rows.mass, total) ** 2
+    return grid_of(squares[squares > 0], None if isinstance(options.l2_path, bool) else options.l2_path)
+
+
+def chosen_path(given: MatrixInput, requested: RowOptions, options: FitOptions, cv: Any) -> PenaltyPath:
+    """The path of penalties of a sparse matrix with its choice, by the log loss of held-out rows."""
+    choice = fold_choice(cv, given.matrix.shape[0])
+    return sparse_path_fits(given.matrix, given.labels, requested, choice, options).path(options.selection)
 
 
 def _one_class(rows: SparseRows) -> float:
@@ -163,19 +191,20 @@ def _one_class(rows: SparseRows) -> float:
     return math.log((positive + ADDED_TO_ONE_CLASS) / (max(total - positive, 0.0) + ADDED_TO_ONE_CLASS))
 
 
-def _along(rows: SparseRows, l2s: Sequence[float], options: FitOptions, progress: Any) -> list[FoldFit]:
-    """The fits of one fold, each begun where the one before ended."""
+def _along(rows: SparseRows, l2s: Sequence[float], options: FitOptions, progress: Any) -> tuple[list[FoldFit], int]:
+    """The fits of one fold, each begun where the one before ended; products with the Hessian of all together."""
     at = np.zeros(1 + rows.matrix.n_columns)
     total, alone = float(rows.mass.sum()), _one_class(rows)
     if options.fit_intercept and math.isfinite(alone):
         at[0] = alone
-        return [FoldFit(at, (), 0, 0.0, math.nan)] * len(l2s)
+        return [FoldFit(at, (), 0, 0.0, math.nan)] * len(l2s), 0
     if options.fit_intercept and not len(rows.offset):
         at[0] = logit(float(rows.mass @ rows.labels) / total)
-    fits = []
+    fits, n_products = [], 0
     for l2 in l2s:
         problem = SparseProblem(rows, l2, options.fit_intercept, total, options.tolerance, progress)
         optimum = find_sparse_optimum(problem, at, options.max_passes)
         at = optimum.evaluation.at
+        n_products += optimum.n_products
         fits.append(FoldFit(at, (), len(optimum.passes), optimum.evaluation.bound / total, math.nan))
-    return fits
+    return fits, n_products

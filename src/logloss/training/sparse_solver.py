@@ -20,8 +20,9 @@ from typing import Any
 
 import numpy as np
 
+from logloss.data.dense_matrix import frozen
 from logloss.data.rows import Array
-from logloss.data.sparse_rows import SparseRows, frozen
+from logloss.data.sparse_rows import SparseRows
 from logloss.onepass.kernels import csr_rows, exact
 from logloss.onepass.kernels.losses import losses_along
 from logloss.onepass.kernels.newton_rules import ROUNDING, rounding_of_objective
@@ -35,6 +36,7 @@ from logloss.onepass.summaries.sparse_sums import (
     SparseProductSummary,
 )
 from logloss.training.certificate import Pass
+from logloss.training.dual_newton import DualNewton, has_dual
 from logloss.training.interruptible import PASSES, tell_phase
 
 # Conjugate gradients end once a product gains less than this share of the mean gain of a product of the step.
@@ -49,6 +51,8 @@ BLOCK_COLUMNS = (32, 64, 128, 256, 512, 1024, 2048)
 OF_VALUE, OF_PAIR, OF_FACTOR = 4.0, 1.0, 0.04
 # A block that is there is formed anew once products since then have cost so many times as much.
 TIMES_TO_RENEW = 2.0
+# A step in the dual that leaves more of the bound than such a share is the last one.
+SHARE_LEFT_BY_DUAL = 0.1
 # Where all of a step does not make such a share of the gain that the gradient promises (Armijo), these lengths of it
 # are tried, and then such multiples of the best one.
 LEAST_GAIN, LENGTHS, NEARBY = 1e-4, 2.0 ** -np.arange(1.0, 41.0), 2.0 ** np.linspace(-0.75, 0.75, 7)
@@ -185,7 +189,8 @@ class Preconditioner:
         l2 = self.problem.l2
         own = now.sums.of_columns[:, 1]
         self.n_products += n_products
-        if self.heavy is None and self.n_products:
+        # Where there are fewer rows than columns, the dual takes its place.
+        if self.heavy is None and self.n_products and not has_dual(self.problem):
             self._choose(own)
         # The largest block that costs no more than the products since the last one, and is no smaller.
         spent = self.n_products * OF_VALUE * self.problem.rows.matrix.n_values
@@ -206,9 +211,7 @@ class Preconditioner:
         largest = largest[own[largest] > problem.l2]
         self.heavy = largest[np.argsort(-own[largest], kind="stable")]
         sizes = sorted({min(size, len(largest)) for size in BLOCK_COLUMNS} - {0})
-        pairs, matrix = np.zeros(len(sizes)), problem.rows.matrix
-        places = frozen(self._places(self.heavy))
-        csr_rows.csr_pairs(matrix.indptr, matrix.indices, places, np.array(sizes, np.int64), pairs)
+        pairs = problem.rows.matrix.pairs(frozen(self._places(self.heavy)), np.array(sizes, np.int64))
         self.costs = {size: OF_PAIR * n + OF_FACTOR / 3.0 * size**3 for size, n in zip(sizes, pairs, strict=True)}
 
     def _places(self, columns: Array) -> Array:
@@ -311,19 +314,26 @@ def find_sparse_optimum(problem: SparseProblem, start: Array, max_passes: int) -
     """Passes from a start until the bound is within the tolerance, no step helps, or as many as are allowed."""
     now = problem.evaluated(start)
     passes, n_products, n_of_step = [problem.told(now)], 0, 0
-    inverse = Preconditioner(problem)
+    inverse, dual = Preconditioner(problem), DualNewton(problem)
     while now.bound > problem.tolerance * problem.sum_weight:
         if len(passes) >= max_passes:
             return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=True)
-        inverse.update(now, n_of_step)
-        step, n_of_step = truncated_newton(problem, now, inverse)
+        is_dual = dual.is_worth(n_products)
+        if is_dual:
+            step, n_of_step = dual.step(now)
+        else:
+            inverse.update(now, n_of_step)
+            step, n_of_step = truncated_newton(problem, now, inverse)
         n_products += n_of_step
         tried = shortened(problem, now, step, max_passes - len(passes))
         passes += map(problem.told, tried)
         then = tried[-1]
+        # Products of rows are rounded: what is left is for conjugate gradients.
+        dual.has_failed |= is_dual and not then.bound < SHARE_LEFT_BY_DUAL * now.bound
         # At the end of float64 the objective no longer falls, though the gradient may.
-        if not (then.objective < now.objective or then.bound < now.bound):
+        if then.objective < now.objective or then.bound < now.bound:
+            now = then
+        elif not is_dual:
             is_last = len(tried) == 1 and len(passes) >= max_passes
             return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=is_last)
-        now = then
     return SparseOptimum(now, tuple(passes), n_products, has_reached_limit=False)

@@ -1,4 +1,4 @@
-"""A model of a sparse matrix, of up to millions of coefficients: held as one array, and found by name.
+"""A model of a matrix of many columns, of up to millions of coefficients: held as one array, and found by name.
 
 >>> import logloss, scipy.sparse
 >>> rows = scipy.sparse.csr_array([[0.0, 2.0], [1.0, 0.0], [0.0, 1.0], [0.0, 0.0]])
@@ -20,6 +20,7 @@ from logloss.answers.answer import Answer
 from logloss.answers.figures import put
 from logloss.data.binding import features_matrix, names_of
 from logloss.data.columns import as_column
+from logloss.data.dense_matrix import DenseMatrix
 from logloss.data.matrix_columns import MatrixColumns, as_sparse, is_sparse_frame
 from logloss.data.rows import Array
 from logloss.data.source import is_paths, warn_of_order
@@ -29,6 +30,7 @@ from logloss.errors import DataError
 from logloss.text import count, counted, listed, printable, value_text
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.model_predictions import ModelPredictions
+from logloss.training.penalty_path import PenaltyPath
 from logloss.training.separation import Separation
 
 # Coefficients of a table, and of `to_dict`.
@@ -88,7 +90,9 @@ class WidePredictor:
     def answer_to(self, missing: str | None) -> str:
         """What is done with missing values: an error, the only choice."""
         if missing not in (None, "error"):
-            raise DataError(f'a model of a sparse matrix takes missing="error" only; got {value_text(missing)}.')
+            raise DataError(
+                f'a model of a matrix of many columns takes missing="error" only; got {value_text(missing)}.'
+            )
         return "error"
 
     @property
@@ -124,14 +128,7 @@ class WidePredictor:
             return matrix.logits(self.intercept, self.coef)
         X = features_matrix(X)
         check_width(X.shape[1], n_columns)
-        logits = X @ self.coef + self.intercept
-        if not np.isfinite(logits).all() and not np.isfinite(X).all():
-            row = int(np.argmin(np.isfinite(X).all(axis=1)))
-            column = int(np.argmin(np.isfinite(X[row])))
-            raise DataError(
-                f"`X` must be finite; row {row:,}, column {column:,} has {value_text(float(X[row, column]))}."
-            )
-        return logits
+        return DenseMatrix.of(X)[0].logits(self.intercept, self.coef)
 
     def _in_order(self, X: Any) -> Any:
         """The columns of training of a frame, in their order, where it was fitted to names that a frame has."""
@@ -145,7 +142,7 @@ class WidePredictor:
         return X if tuple(own) == self.feature_names else X.loc[:, list(self.feature_names)]
 
     def contributions(self, X: Any) -> list[dict[str, float]]:
-        """Not of a sparse matrix."""
+        """Not of a matrix of many columns."""
         raise DataError(
             "contributions are those of a dense table, whose columns have means: of a sparse row, each value times "
             "model.coef at its column is what it adds."
@@ -168,7 +165,8 @@ def check_width(got: int, expected: int) -> None:
 
 @dataclass(frozen=True, slots=True, repr=False)
 class WideModel(ModelPredictions, Answer):
-    """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit` on a sparse matrix with a penalty.
+    """P(positive) = σ(intercept + Σ coefficient · x), as trained by `fit` on a sparse matrix, or an array of 5,000
+    columns or more, with a penalty.
 
     Attributes
     ----------
@@ -189,8 +187,8 @@ class WideModel(ModelPredictions, Answer):
         Log loss and bound of each pass that evaluates them, the last one the result unless a step was rejected; their
         `coefficients` are empty.
     n_products : int
-        Walks over the rows beside these: each multiplies the Hessian with a direction. With `l1` these are walks over
-        the columns of working sets, by columns or by rows.
+        Walks over the rows beside these: each multiplies the Hessian with a direction, or rows with each other. With
+        `l1` these are walks over the columns of working sets, by columns or by rows.
     l2 : float
         Strength of the L2 penalty on the summed loss, 1 / C in scikit-learn.
     l1 : float
@@ -210,6 +208,8 @@ class WideModel(ModelPredictions, Answer):
         The names of the columns where they have names, else ().
     first_index : int or None
         The index of the first column in the svmlight file that it was fitted to; None of a matrix in memory.
+    path : PenaltyPath or None
+        The penalties that were compared, with `l2_path`, and the log loss of the held-out rows at each.
 
     Examples
     --------
@@ -242,6 +242,7 @@ class WideModel(ModelPredictions, Answer):
     standard_deviations: Packed = field(default_factory=no_numbers, compare=False)
     l1: float = 0.0
     penalty_factors: Array = field(default_factory=lambda: NO_FACTORS, compare=False)
+    path: PenaltyPath | None = None
 
     @property
     def n_nonzero(self) -> int:
@@ -327,4 +328,7 @@ class WideModel(ModelPredictions, Answer):
         put(figures, "log_loss_nats", self.log_loss)
         put(figures, "certificate_nats_per_row", self.certificate.nats_per_row)
         figures |= {"certificate_is_proven": self.certificate.is_proven, "n_passes": len(self.passes)}
-        return figures | {"n_products": self.n_products, "notes": list(self.notes)}
+        figures |= {"n_products": self.n_products}
+        if self.path is not None:
+            figures["path"] = self.path.figures
+        return figures | {"notes": list(self.notes)}

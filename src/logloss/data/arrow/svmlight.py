@@ -16,6 +16,7 @@ import numpy as np
 from logloss.data.arrow.arrays import damage_named
 from logloss.data.arrow.delimited import unpacked
 from logloss.data.arrow.finding import FoundFile
+from logloss.data.arrow.formats import not_utf8
 from logloss.data.arrow.lines import CHUNK_BYTES, ByteStream
 from logloss.data.rows import Array
 from logloss.errors import DataError
@@ -133,6 +134,8 @@ class _Reading:
         while data := stream.read(CHUNK_BYTES):
             data = rest + bytes(data)
             if is_first:
+                if b"\0" in data:
+                    raise not_utf8(data, self.name, "it holds bytes of 0")
                 data, is_first = data.removeprefix(b"\xef\xbb\xbf"), False
             end = data.rfind(b"\n") + 1
             rest = data[end:]

@@ -23,7 +23,7 @@ N_ROWS, N_VALUES, N_OTHERS, N_LINES, N_QUERIES, LINE_OF_ZERO, LARGEST, LINE_OF_L
 # Of a number that others read: −1 − its row where it is a label, else its place among the values; where it begins and
 # ends; its line.
 N_OF_OTHER = 4
-TAB, NEWLINE, FEED, RETURN, SPACE, HASH = 9, 10, 12, 13, 32, 35
+TAB, NEWLINE, RETURN, SPACE, HASH = 9, 10, 13, 32, 35
 PLUS, MINUS, POINT, ZERO, NINE, COLON, LARGE_E, SMALL_E = 43, 45, 46, 48, 57, 58, 69, 101
 # The letters of `qid:`.
 SMALL_Q, SMALL_I, SMALL_D = 113, 105, 100
@@ -35,8 +35,8 @@ MOST_DIGITS, EXACT, MOST_EXPONENT = 18, 1 << 53, 9999
 
 @inlined
 def _past_blanks(text, at, stop):
-    """The next place that is neither space nor tab; a carriage return is one, too."""
-    while at < stop and (text[at] == SPACE or text[at] == TAB or text[at] == RETURN or text[at] == FEED):
+    """The next place that is no white space within a line; a carriage return is such, too."""
+    while at < stop and (text[at] == SPACE or (TAB <= text[at] <= RETURN and text[at] != NEWLINE)):
         at += 1
     return at
 

@@ -129,20 +129,8 @@ class _GradientWorkspace:
         """Take in a block."""
         rows, at = block.rows, self.point
         for start, stop in pieces_of_rows(block):
-            csr_rows.csr_fold(
-                start,
-                stop,
-                *rows.matrix.arrays,
-                rows.labels,
-                rows.mass,
-                rows.offset,
-                at.intercept,
-                at.coefficients,
-                at.curvatures,
-                self.sums,
-                self.of_columns,
-                self.limbs,
-            )
+            own = self.sums, self.of_columns, self.limbs
+            rows.matrix.fold(start, stop, rows.beside, (at.intercept, at.coefficients), at.curvatures, own)
         self.n_rows += block.n_rows
         self.n_blocks += block.n_rows > 0
 
@@ -181,11 +169,10 @@ class _ProductWorkspace:
 
     def add(self, block: Any) -> None:
         """Take in a block."""
-        along, arrays = self.direction, block.rows.matrix.arrays
+        own, matrix = self.direction, block.rows.matrix
+        along = own.intercept, own.coefficients
         for start, stop in pieces_of_rows(block):
-            self.of_intercept += csr_rows.csr_products(
-                start, stop, *arrays, along.curvatures, along.intercept, along.coefficients, self.of_columns
-            )
+            self.of_intercept += matrix.add_product(start, stop, own.curvatures, along, self.of_columns)
         self.n_rows += block.n_rows
 
     def freeze(self) -> SparseProductSummary:
@@ -229,9 +216,9 @@ class _BlockWorkspace:
 
     def add(self, block: Any) -> None:
         """Take in a block."""
-        own, arrays = self.columns, block.rows.matrix.arrays
+        own, matrix = self.columns, block.rows.matrix
         for start, stop in pieces_of_rows(block):
-            csr_rows.csr_block(start, stop, *arrays, own.curvatures, own.places, self.products)
+            matrix.add_block(start, stop, own.curvatures, own.places, self.products)
         self.n_rows += block.n_rows
 
     def freeze(self) -> SparseBlockSummary:

@@ -129,7 +129,8 @@ def _by_column(model: LogisticModel, chosen: list[dict[str, Any]]) -> list[dict[
         names = {name: level_text(term, number) for number, name in enumerate(term.coefficient_names)}
         levels = [row | {"name": printable(names[row["coefficient_name"]], 40), "is_level": True} for row in own]
         reference: dict[str, Any] = {"name": printable(level_text(term, term.reference), 40), "coefficient": 0.0}
-        levels.append(nothing | reference | {"is_reference": True, "is_level": True})
+        if not term.is_pooled:
+            levels.append(nothing | reference | {"is_reference": True, "is_level": True})
         levels.sort(key=lambda row: -row["coefficient"])
         rows += [nothing | {"name": printable(column, 40), "is_heading": True}, *levels]
     # First: below the levels of another column they would look like its own.

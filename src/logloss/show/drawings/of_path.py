@@ -10,6 +10,7 @@ from logloss.show.words.of_path import choice_of, loss_of, path_rows, sentences_
 from logloss.text import capital
 from logloss.training.model import LogisticModel
 from logloss.training.penalty_path import PenaltyPath
+from logloss.training.wide_model import WideModel
 
 
 def title_of(path: PenaltyPath | None) -> str:
@@ -17,7 +18,7 @@ def title_of(path: PenaltyPath | None) -> str:
     return f"{capital('log loss of held-out rows' if path is None else loss_of(path))} by penalty"
 
 
-def path(model: LogisticModel) -> Drawing:
+def path(model: LogisticModel | WideModel) -> Drawing:
     """The log loss of held-out rows at each l2, with its interval; the chosen value."""
     own = model.path
     if own is None:

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from logloss.answers.small_table import SmallTable
 from logloss.show.drawings.of_model import FARTHEST, MOST_COEFFICIENTS, passes
+from logloss.show.drawings.of_path import path
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_model import odds_ratio
 from logloss.text import counted, printable, significant
@@ -41,9 +42,9 @@ def coefficients(model: WideModel) -> Drawing:
     )
 
 
-KINDS: dict[str, Callable[[WideModel], Drawing]] = {"coefficients": coefficients, "passes": passes}
+KINDS: dict[str, Callable[[WideModel], Drawing]] = {"coefficients": coefficients, "passes": passes, "path": path}
 
 
 def kinds(model: WideModel) -> list[str]:
     """The pictures of the model."""
-    return list(KINDS)
+    return [kind for kind in KINDS if kind != "path" or model.path is not None]

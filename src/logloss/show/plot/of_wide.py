@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from logloss.show.plot.of_model import coefficients, height_mm, passes
+from logloss.show.plot.of_path import path
 
-DRAWN = {"coefficients": coefficients, "passes": passes}
+DRAWN = {"coefficients": coefficients, "passes": passes, "path": path}
 
 __all__ = ["DRAWN", "height_mm"]

@@ -169,7 +169,7 @@ def _rows_of_levels(
     rows = [heading]
     for number, name in enumerate(category.coefficient_names):
         label = INDENT + level_text(category, number)
-        if number == category.reference:
+        if number == category.reference and not category.is_pooled:
             # Under the names of the columns: the coefficient is the first, the odds ratio the one before the interval.
             of_reference = ["", "0", *[""] * (len(heading) - 2)]
             of_reference[0], of_reference[-2 if len(heading) == 4 else -3] = f"{label} (reference)", "1"

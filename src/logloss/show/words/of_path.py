@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+
 from logloss.text import confidence, count, counted, fixed, interval, significant, visible
 from logloss.training.penalty_path import BEST, BY_SCORE, ONE_STANDARD_ERROR, PathPoint, PenaltyPath
 
@@ -126,6 +128,6 @@ def _row(path: PenaltyPath, point: PathPoint) -> list[str]:
         interval(loss.low, loss.high, DIGITS) if loss.has_interval else "",
         difference,
         interval(apart.low, apart.high, DIGITS) if apart.has_interval and point is not path.best else "",
-        fixed(point.effective_degrees_of_freedom, 1),
+        "" if math.isnan(point.effective_degrees_of_freedom) else fixed(point.effective_degrees_of_freedom, 1),
         ", ".join(marks),
     ]

@@ -8,6 +8,7 @@ import numpy as np
 
 from logloss.information import entropy
 from logloss.show.words.of_model import certified, note_line, odds_ratio
+from logloss.show.words.of_path import MOST_IN_TEXT, left_out_of, path_rows, remarks_of_path
 from logloss.text import (
     LONGEST_NAMED,
     columns,
@@ -29,7 +30,10 @@ NO_INTERVALS = "no information matrix of so many columns is formed, and the pena
 def text_of(model: WideModel) -> str:
     """The whole model."""
     lines = [*columns(*coefficient_rows(model), gap="   "), *left_out(model), ""]
-    return printable_lines("\n".join([head_of(model), "", *lines, *remarks_of(model)]))
+    whole = [head_of(model), "", *lines, *remarks_of(model)]
+    if model.path is not None:
+        whole += ["", *columns(*path_rows(model.path, MOST_IN_TEXT), gap="   "), *left_out_of(model.path, MOST_IN_TEXT)]
+    return printable_lines("\n".join(whole))
 
 
 def head_of(model: WideModel) -> str:
@@ -94,5 +98,6 @@ def remarks_of(model: WideModel) -> list[str]:
         *([f"zero       {zeros(model)}"] if model.l1 else []),
         f"intervals  not available: {NO_INTERVALS}",
         f"optimum    {certified(model.certificate, 'the minimum')}; {passes} and {products}",
+        *([] if model.path is None else remarks_of_path(model.path)),
         *map(note_line, model.notes),
     ]
