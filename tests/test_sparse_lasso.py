@@ -199,12 +199,17 @@ def test_the_gap_is_above_the_true_distance_and_its_zeros_are_zeros(kind, is_sof
     assert optimum.bound < 1e-12
     n_screened, tightest = 0, np.inf
     for size in (3.0, 0.3, 1e-2, 1e-4, 1e-7, 1e-10, 0.0):
-        for way in ("there", "nowhere", "none"):
+        for way in ("there", "nowhere", "none", "without a column"):
             move = size * random.standard_normal(7) * (random.random(7) < 0.7)
+            if way == "without a column":
+                # All others at their optimum, that column alone is wrong.
+                move = np.where(np.arange(7) == 1 + int(random.integers(6)), -optimum.at, 0.0)
             if not problem.fit_intercept:
                 move[0] = 0.0
             at = optimum.at + move
-            step = {"there": -move, "nowhere": random.standard_normal(7) * size, "none": np.zeros(7)}[way]
+            step = {"there": -move, "nowhere": random.standard_normal(7) * size, "none": np.zeros(7)}.get(
+                way, np.zeros(7)
+            )
             step[0] *= problem.fit_intercept
             point = problem.evaluated(at)
             gap = duality_gap(problem, point, step)

@@ -216,6 +216,8 @@ def path_of(
     """
     at = np.zeros(1 + problem.n_columns) if start is None else start
     before: tuple[float, Array] | None = None
+    # Known once, and to the problems of all strengths.
+    _ = problem.norms
     for strength in strengths:
         own = problem.with_penalty(strength * problem.l1, strength * problem.l2)
         working = None

@@ -88,7 +88,7 @@ def _dual_gap(problem: LassoProblem, now: LassoPoint, step: Array) -> DualGap | 
     sizes = np.abs(gradient) + in_metric * (2.0 * distance) + problem.norms * (SLACK * of_norm)
     # Of columns that this leaves in doubt, the products are summed accurately.
     doubtful = np.flatnonzero(moves | (sizes > problem.l1))
-    products, off = rows.products(problem.taken(doubtful))
+    products, off = rows.products(rows.problem if len(doubtful) == len(used) else problem.taken(doubtful))
     place_of = np.searchsorted(doubtful, used)
     free = problem.is_free[used]
     correction = rows.correction(np.where(free, np.abs(products[place_of]) + off[place_of], 0.0), free)
@@ -210,7 +210,7 @@ class _DualRows:
             starts, _, values = csc_columns.csc_of(indptr, indices, data, n)
             ends = [np.abs(values[a:b]).max(initial=0.0) for a, b in pairwise(starts)]
             largest[1:] = ends
-        amount = np.concatenate([[math.fsum(self.theta)], wrong[places]])
+        amount = np.concatenate([[math.fsum(self.theta.tolist())], wrong[places]])
         amount[0] = abs(amount[0]) + ROUNDING * (2.0 * abs(amount[0]) + 4.0 * float(self.inexact.sum()))
         inside = np.flatnonzero((np.arange(n + 1) > 0) | has_intercept)
         # A column without values holds nothing.
