@@ -268,5 +268,5 @@ def test_the_command_line_has_it(run, tmp_path):  # noqa: F811
     assert code == 0
     assert "kept together" in out
     code, _, err = run("fit", tmp_path / "rows.csv", "-y", "y", "--group-levels")
-    assert code == 2
+    assert code == 3
     assert "--group-levels" in err
