@@ -392,7 +392,7 @@ def test_the_bound_of_working_sets_is_above_the_true_distance(monkeypatch, fit_i
         return start, problem
 
     monkeypatch.setattr(wide_start, "FEWEST_COLUMNS", 50)
-    monkeypatch.setattr("logloss.training.fit.wide_start", watched)
+    monkeypatch.setattr("logloss.training.fitting.wide_start", watched)
     logloss.fit(rows, labels, l1=l1, l2=l2, fit_intercept=fit_intercept, tolerance=1e-15)
 
     def objective(values):

@@ -29,8 +29,8 @@ from logloss.estimators.logistic import FLOATS, LogisticRegression
 from logloss.estimators.single_precision import coefficients_of
 from logloss.estimators.sklearn_arguments import CONSTRAINTS, as_scikit_learn_warns, check_arguments, path_penalties
 from logloss.text import listed, value_text
-from logloss.training.fit import path_fits
 from logloss.training.fit_options import FitOptions
+from logloss.training.fitting import path_fits
 from logloss.training.fold_choice import fold_choice
 from logloss.training.fold_fits import PathFits
 from logloss.training.model import LogisticModel

@@ -12,51 +12,18 @@ and l2 / 2 times their squares; the intercept is free.
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import replace
 from typing import Any
 
-import numpy as np
-
-from logloss.data.binding import OTHERS, bind
 from logloss.data.block import Block
-from logloss.data.derived import DerivedColumn
-from logloss.data.design import Design
-from logloss.data.request import RowOptions, described, wrong_call
-from logloss.data.rows import Array, Roles, is_unnamed_index
-from logloss.data.source import Source, as_source, kept_if_small, own_names
+from logloss.data.request import RowOptions, described
 from logloss.data.values import Value
-from logloss.errors import DataError
-from logloss.text import listed, printable
-from logloss.training.additive_fit import additive_model
-from logloss.training.additive_options import (
-    check_options,
-    columns_apart,
-    constraints_of,
-    shape_choice,
-    with_choice,
-)
+from logloss.training.additive_options import check_options, constraints_of, shape_choice
 from logloss.training.certificate import Pass
-from logloss.training.derived_columns import Features, derived_columns, features_of, has_expressions, without_factors
-from logloss.training.firth import find_penalised
 from logloss.training.fit_options import FitOptions
-from logloss.training.fitted import fitted_model
-from logloss.training.fold_choice import FoldChoice, fold_choice
-from logloss.training.fold_fits import PathFits, fit_path
-from logloss.training.hashed_fit import check_hashed, hashed_rows, with_recipe
-from logloss.training.interruptible import told_of_waiting
-from logloss.training.left_out_path import fit_left_out
-from logloss.training.matrix_input import matrix_input, opened
-from logloss.training.model import NOT_USED, LogisticModel
-from logloss.training.optimum import find_optimum, first_point
-from logloss.training.path_grid import PathGrid
-from logloss.training.penalty_factors import factors_of_design
-from logloss.training.penalty_path import BEST, PenaltyPath
-from logloss.training.problem import TOLERANCE, Problem
-from logloss.training.recipe import Learned, learn, starting_sample
-from logloss.training.sparse_fit import dense_rows, is_fitted_dense, refuse_beside_matrix, sparse_model
-from logloss.training.sparse_path import chosen_path
-from logloss.training.standard_errors import INFORMATION
-from logloss.training.wide_start import wide_start
+from logloss.training.fitting import FitRequest, fit_of
+from logloss.training.model import LogisticModel
+from logloss.training.penalty_path import BEST
+from logloss.training.problem import TOLERANCE
 
 
 @described
@@ -383,14 +350,13 @@ def fit(
         penalty_factors=penalty_factors,  # type: ignore[arg-type]
         group_levels=group_levels,
     )
-    exclude = (exclude,) if isinstance(exclude, str) else tuple(exclude)
     choice_of_shapes = shape_choice(shapes, pooled, pairs)
     if choice_of_shapes is not None:
         check_options(options, start)
     elif monotonic_cst is not None:
         constraints_of(monotonic_cst, None, ())
     is_table = features is not None or isinstance(y_true, str)
-    requested = RowOptions(
+    rows = RowOptions(
         y_true=y_true if is_table else None,
         offset=offset,
         sample_weight=sample_weight,
@@ -402,233 +368,22 @@ def fit(
         engine=engine,
         progress=progress,
     )
-    data = opened(data, header=header) if engine is None or y_true is None else data
-    beside = {"sample_weight": sample_weight, "counts": counts, "offset": offset}
-    matrix = matrix_input(data, y_true, feature_names, progress, **beside)
-    if matrix is not None:
-        refused = {"features": features, "exclude": exclude, "categories": categories, "reference": reference}
-        refused |= {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst}
-        refused |= {
-            "l1_path": options.l1_path,
-            "cv": cv if options.l2_path is None else None,
-            "penalty_factors": penalty_factors if options.l2_path is not None else None,
-            "penalty": penalty,
-            "cluster": cluster,
-            "engine": engine,
-        }
-        refused |= {"missing": None if missing == "error" else missing, "group_levels": group_levels or None}
-        refuse_beside_matrix(matrix.matrix, refused)
-        options.check_clusters(())
-        if not is_fitted_dense(matrix.matrix, options):
-            requested, path = replace(requested, y_true=None), None
-            if options.l2_path is not None:
-                path = chosen_path(matrix, requested, options, cv)
-                options = options.at(path.l1, path.l2)
-            return replace(sparse_model(matrix, requested, options, start=start, on_pass=on_pass), path=path)
-        data, y_true, features = dense_rows(matrix)
-        is_table = features is not None
-        requested = replace(requested, y_true=y_true if is_table else None)
-    elif y_true is None:
-        raise TypeError(wrong_call("fit", ("data", "y_true"), (), 1, ()))
-    if exclude and features is not None:
-        raise DataError("pass `features` or `exclude`, not both.")
-    if exclude and not is_table:
-        raise DataError("`exclude` needs a table: pass `y_true` as a column name.")
-    if options.l2_path is None and options.l1_path is None and cv is not None:
-        raise DataError("`cv` is used with `l2_path` or `l1_path` only: pass one of them, too, or leave `cv` out.")
-    if not options.chooses_penalty and selection != BEST:
-        raise DataError(
-            '`selection` is used with `l2_path`, `l1_path` or penalty="auto" only: pass one of them, too, or leave '
-            "`selection` out."
+    additive = {"shapes": shapes, "pooled": pooled, "pairs": pairs, "monotonic_cst": monotonic_cst}
+    return fit_of(
+        FitRequest(
+            data,
+            y_true,
+            rows,
+            options,
+            features=features,
+            feature_names=feature_names,
+            exclude=(exclude,) if isinstance(exclude, str) else tuple(exclude),
+            categories=categories,
+            reference=reference or {},
+            shapes=choice_of_shapes,
+            additive=additive,
+            cv=cv,
+            start=start,
+            on_pass=on_pass,
         )
-    from logloss.onepass.engines import placed
-    from logloss.onepass.run import blas_on_one_thread
-
-    with placed(data, requested, is_repeated=True) as table:
-        derives: Features | None = None
-        choice = _folds_of(cv, table, None if is_table else y_true, header) if options.grid is not None else None
-        if choice is not None and not choice.is_numbered:
-            requested = replace(
-                requested, by=choice.column if isinstance(choice.column, str) else {"cv": choice.column}
-            )
-        if is_table:
-            names = OTHERS if features is None else [features] if isinstance(features, str) else features
-            if has_expressions(names):
-                table = as_source(table, header=header)
-                derives = features_of(names, own_names(table))
-                if derives is not None and derives.hashed:
-                    refused = {"shapes": shapes, "pooled": pooled, "pairs": pairs, "penalty_factors": penalty_factors}
-                    refused |= {"monotonic_cst": monotonic_cst, "penalty": penalty, "l1_path": options.l1_path}
-                    refused |= {"cluster": cluster, "engine": engine, "covariance": covariance}
-                    refused |= {"missing": None if missing in ("error", "drop") else missing}
-                    check_hashed(l1 + l2 > 0 or options.l2_path is not None, refused)
-            columns, codes = (names, categories) if derives is None else (derives.columns, derives.codes_of(categories))
-            source, roles = bind(table, requested, features=columns, exclude=exclude, categories=codes)
-        else:
-            source, roles = bind(y_true, requested, features=table, categories=categories)
-        if len(set(roles.features)) < len(roles.features):
-            raise DataError(f"feature names must be unique; got {listed([printable(n) for n in roles.features])}.")
-        options.check_clusters(roles.cluster)
-        if not source.is_rewalkable:
-            raise DataError(
-                f"{source.name or 'this stream'} can be read once only; a fit reads its rows repeatedly. "
-                "Write it to a file, or read it into a table."
-            )
-        notes = () if features is not None else _unused(source, roles, exclude)
-        derived: tuple[DerivedColumn, ...] = ()
-        if derives is not None:
-            given, chosen = reference or {}, choice_of_shapes
-            source, roles, derived = derived_columns(
-                derives, source, roles, given, categories=categories, shapes=chosen, progress=progress
-            )
-            reference = without_factors(given, derives)
-            if derives.hashed:
-                rows = hashed_rows(source, roles, derives.hashed, reference, derived, progress)
-                model = fit(
-                    rows.matrix,
-                    rows.labels,
-                    l1=l1,
-                    l2=l2,
-                    l2_path=l2_path,
-                    cv=cv,
-                    selection=selection,
-                    fit_intercept=fit_intercept,
-                    sample_weight=rows.beside.get("sample_weight"),
-                    counts=rows.beside.get("counts"),
-                    offset=rows.beside.get("offset"),
-                    tolerance=tolerance,
-                    max_passes=max_passes,
-                    start=start,
-                    progress=progress,
-                    on_pass=on_pass,
-                )
-                return with_recipe(model, rows, offset if isinstance(offset, str) else "")
-        if choice_of_shapes is not None:
-            source, roles, choice_of_shapes = columns_apart(source, roles, choice_of_shapes)
-            constraints = constraints_of(monotonic_cst, choice_of_shapes, roles.features)
-            has_counts = options.covariance == INFORMATION
-            choice_of_shapes = replace(choice_of_shapes, constraints=constraints, has_counts=has_counts)
-            roles = with_choice(choice_of_shapes, roles)
-            if roles.cluster:
-                notes = (*notes, "no intervals of the effects: the rows of a cluster depend on each other")
-        source = kept_if_small(source, len(roles.features) + sum(each.width for each in derived))
-        if roles.cluster and options.covariance == INFORMATION:
-            notes = (*notes, f'standard errors take rows as independent (covariance="{INFORMATION}"), not clusters')
-        is_chosen = features is not None or not is_table
-        # Small matrices are factored faster without a team, and to the same bits whatever its size.
-        with blas_on_one_thread(), told_of_waiting(progress):
-            learned = learn(
-                source,
-                roles,
-                reference or {},
-                is_chosen=is_chosen,
-                fit_intercept=options.fit_intercept,
-                shapes=choice_of_shapes,
-                has_references=not options.group_levels,
-                derived=derived,
-                progress=progress,
-            )
-            problem = Problem.of(source, learned, options.l2)
-            problem = replace(problem, l1=options.l1, tolerance=options.tolerance, progress=progress, on_pass=on_pass)
-            factors = factors_of_design(options.penalty_factors, learned.design)
-            problem = replace(problem, factors=factors, is_grouped=options.group_levels)
-            if choice_of_shapes is not None:
-                named = offset if isinstance(offset, str) else ""
-                sample = starting_sample(learned.design, learned.columns.sample)
-                notes = (*notes, *_lost_orders(source, learned.design, reference or {}))
-                tables = choice_of_shapes.pairs
-                return additive_model(problem, learned, sample, options, pairs=tables, offset=named, notes=notes)
-            start_point = start_of(start, learned.design)
-            path = None
-            if options.chooses_penalty:
-                path, start_point = _chosen(problem, learned, choice, options)
-                problem = replace(problem, l1=path.l1, l2=path.l2, roles=replace(problem.roles, by=()))
-                options = options.at(path.l1, path.l2)
-            if start_point is None and options.penalty is None:
-                start_point, problem = wide_start(problem, options.max_passes)
-            sample = None if start_point is not None else starting_sample(learned.design, learned.columns.sample)
-            kind, why = options.interval_of(roles, len(problem.free), is_large=problem.is_expensive)
-            first = first_point(problem, start_point, sample, options.max_passes)
-            if options.penalty is None:
-                optimum = find_optimum(problem, *first, options.max_passes)
-            else:
-                optimum = find_penalised(problem, options.penalty, *first, options.max_passes)
-            model = fitted_model(
-                optimum,
-                learned,
-                sample,
-                replace(options, interval=kind),
-                offset=offset if isinstance(offset, str) else "",
-                notes=(*notes, *_lost_orders(source, learned.design, reference or {}), *([why] if why else [])),
-            )
-            return model if path is None else replace(model, path=path)
-
-
-def _chosen(
-    problem: Problem, learned: Learned, choice: FoldChoice | None, options: FitOptions
-) -> tuple[PenaltyPath, Array]:
-    """The path of penalties with its choice, and the coefficients there."""
-    if choice is None or options.grid is None:
-        sample = starting_sample(learned.design, learned.columns.sample)
-        left_out = fit_left_out(problem, learned, sample, options.selection, options.max_passes)
-        return left_out.path, left_out.coefficients
-    fits = fit_path(problem, choice, options.grid, options.max_passes)
-    path = fits.path(options.selection)
-    return path, fits.chosen(path)
-
-
-def path_fits(
-    source: Source,
-    requested: RowOptions,
-    features: Sequence[str],
-    choice: FoldChoice,
-    grid: PathGrid,
-    options: FitOptions,
-) -> PathFits:
-    """The fits of a path in every fold, for rows in memory whose columns have these names."""
-    from logloss.onepass.run import blas_on_one_thread
-
-    source, roles = bind(source, requested, features=features)
-    source = kept_if_small(source, len(features))
-    with blas_on_one_thread():
-        learned = learn(source, roles, {}, fit_intercept=options.fit_intercept)
-        problem = replace(Problem.of(source, learned, 0.0), tolerance=options.tolerance)
-        return fit_path(problem, choice, grid, options.max_passes)
-
-
-def _folds_of(cv: Any, table: Any, labels: Any, header: bool) -> FoldChoice:
-    """`cv` once the number of rows is known; labels: where the rows are arrays."""
-    if labels is not None:
-        return fold_choice(cv, len(labels))
-    return fold_choice(cv, None if isinstance(cv, str | int | None) else as_source(table, header=header).n_rows)
-
-
-def _unused(source: Source, roles: Roles, exclude: Sequence[str]) -> tuple[str, ...]:
-    """A note on the columns of a table that are not used: those that were excluded, and what can be no feature."""
-    unused = {name: source.why_unused(name) for name in source.column_names if name not in roles.columns}
-    unused |= dict.fromkeys(exclude, "excluded")
-    # The levels of an index that pyarrow has named are not columns of the user.
-    shown = [f"{printable(name)} ({why})" for name, why in unused.items() if not is_unnamed_index(name)]
-    return (f"{NOT_USED}: {listed(shown, len(shown))}",) if shown else ()
-
-
-def _lost_orders(source: Source, design: Design, reference: Mapping[str, Any]) -> tuple[str, ...]:
-    """A note on declared categories whose order is not in the files, where their reference was not named."""
-    has_lost = getattr(getattr(source, "source", source), "has_lost_order", None)
-    names = [term.column for term in design.categories if term.column not in reference]
-    lost = [printable(name) for name in names if has_lost is not None and has_lost(name)]
-    if not lost:
-        return ()
-    return (f"levels in ascending order, as Parquet keeps no declared order of numbers and bools: {listed(lost, 20)}",)
-
-
-def start_of(model: LogisticModel | None, design: Design) -> Array | None:
-    """The coefficients of a model in the coordinates in which another design is solved; None where they do not fit."""
-    if model is None or model.separation is not None or model.design.names != design.names:
-        return None
-    if model.fit_intercept != design.fit_intercept:
-        return None
-    values = np.zeros(design.width)
-    values[design.places] = list(model.coefficients.values())
-    values[0] = model.intercept + values[1 : 1 + design.n_dense] @ design.centre
-    return values * design.scale
+    )
