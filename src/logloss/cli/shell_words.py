@@ -21,6 +21,7 @@ PYTHON_ONLY = (
     (re.compile(r"`save` or `-o`"), "-o"),
     (re.compile(r"`header=False`"), "--no-header"),
     (re.compile(r"`two_way=True`"), "--two-way"),
+    (re.compile(r"`group_levels=True`"), "--group-levels"),
     (re.compile(r"`(l[12])_path` must be True, "), r"--\1-path must have no value, "),
     (re.compile(r"`?fit_intercept=False`?"), "--no-intercept"),
     (re.compile(r", or look at `model\.\w+`( and `model\.\w+`)?"), ""),
