@@ -201,7 +201,7 @@ def test_numbers_alone_are_as_without():
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({"l1": 0.0}, "`group_levels=True` is for an L1 penalty"),
+        ({"l1": 0.0}, "`group_levels` is for an L1 penalty"),
         ({"reference": {"city": "p"}}, r'`reference` names a level of "city".* no level is one'),
         ({"group_levels": 1}, "`group_levels` must be True or False; got 1"),
     ],

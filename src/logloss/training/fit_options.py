@@ -150,7 +150,7 @@ class FitOptions:
         if not self.l1:
             if self.group_levels:
                 raise DataError(
-                    "`group_levels=True` is for an L1 penalty, of the levels of a category together: pass `l1`, too, "
+                    "`group_levels` is for an L1 penalty, of the levels of a category together: pass `l1`, too, "
                     "or leave it out."
                 )
             return
