@@ -26,7 +26,7 @@ from logloss.data.matrix_columns import (
 from logloss.data.rows import Array
 from logloss.data.source import as_source, is_paths
 from logloss.data.sparse_rows import is_sparse
-from logloss.errors import DataError, warn
+from logloss.errors import DataError, SourceNotFound, warn
 from logloss.text import count, counted, value_text
 from logloss.training.recipe import MOST_COEFFICIENTS
 
@@ -59,7 +59,13 @@ def opened(table: Any, *, header: bool = True) -> Any:
     """The source of files in svmlight format, where a path, list, pattern or folder means such; else the same table."""
     if not is_paths(table) or (isinstance(table, list | tuple) and not table):
         return table
-    source = as_source(table, header=header)
+    try:
+        source = as_source(table, header=header)
+    except SourceNotFound:
+        # A list of texts may be one of values, of which others say what is wrong.
+        if isinstance(table, list | tuple):
+            return table
+        raise
     # A stream that was opened cannot be opened again.
     return source if is_svmlight(source) or not source.is_rewalkable else table
 
