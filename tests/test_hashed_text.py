@@ -193,7 +193,7 @@ def test_what_lacks_a_text_is_refused_or_dropped(frame, model):
 @pytest.mark.parametrize(
     ("options", "words"),
     [
-        ({}, "pass a penalty, l2= (such as l2=1), l1= or l2_path="),
+        ({}, "pass a penalty, l2= (such as l2=1), l1=, l2_path= or l1_path="),
         ({"l2": 1.0, "shapes": "auto"}, "`shapes` is not available beside hash(…)"),
         ({"l2": 1.0, "cluster": "site"}, "`cluster` is not available beside hash(…)"),
         ({"l2": 1.0, "missing": "indicator"}, "`missing` is not available beside hash(…)"),

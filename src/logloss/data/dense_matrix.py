@@ -181,6 +181,10 @@ class DenseMatrix:
                 squares[columns] += mass[rows] @ tile if len(mass) else tile.sum(axis=0)
         return np.sqrt(squares, out=squares)
 
+    def scales(self, mass: Array, sum_weight: float) -> Array:
+        """The standard deviation of each column: a value of 0 is one like others. Two walks."""
+        return self.standard_deviations(mass, sum_weight)
+
     def taken(self, rows: Array) -> DenseMatrix:
         """Some of the rows, copied."""
         return DenseMatrix(self.values[rows], self.norms[rows])

@@ -169,6 +169,16 @@ class CsrMatrix:
         csc_columns.csr_norms(*self.arrays, mass, squares)
         return np.sqrt(squares, out=squares)
 
+    def scales(self, mass: Array, sum_weight: float) -> Array:
+        """Root mean square of the values of each column that are not 0, shape (n_columns,); 0 where there are none.
+
+        Unlike a standard deviation it has the unit of a column without how rare its values are. Memory: 4 bytes for
+        each value. Cost: two walks.
+        """
+        ones = CsrMatrix(self.indptr, self.indices, frozen((self.data != 0).astype(np.float32)), self.n_columns)
+        sizes, n_each = self.column_norms(mass), ones.column_norms(mass)
+        return np.divide(sizes, n_each, out=np.zeros(self.n_columns), where=n_each > 0)
+
     def with_columns(self, columns: Array, mass: Array) -> CsrMatrix:
         """A copy of some columns, which ascend; rows of mass 0 without values."""
         places = np.zeros(self.n_columns, np.int32)

@@ -19,6 +19,7 @@ from sklearn.utils.metadata_routing import MetadataRouter, MethodMapping, proces
 from sklearn.utils.validation import check_consistent_length, column_or_1d, validate_data
 
 from logloss.data.binding import MATRIX, matrix_names
+from logloss.data.matrix_columns import MatrixColumns
 from logloss.data.request import RowOptions
 from logloss.data.rows import Array, Column
 from logloss.data.source import MemorySource, warn_of_order
@@ -33,6 +34,7 @@ from logloss.training.fit_options import FitOptions
 from logloss.training.fitting import path_fits
 from logloss.training.fold_choice import fold_choice
 from logloss.training.fold_fits import PathFits
+from logloss.training.matrix_input import MatrixInput, is_wide
 from logloss.training.model import LogisticModel
 from logloss.training.path_grid import PathGrid, Strength
 from logloss.training.penalty_path import BEST, BY_SCORE, ONE_STANDARD_ERROR, SELECTIONS, PenaltyPath
@@ -123,8 +125,9 @@ class LogisticRegressionCV(LogisticRegression):
     Notes
     -----
     Cost: about two passes of each fold for each value, all folds and ratios in one walk over the rows; of a sparse X,
-    which is not made dense and has an L2 penalty only, a few passes and products of each fit, and memory for the
-    coefficients of all. Groups of a splitter, and weights of a scorer, need scikit-learn's metadata routing.
+    which is not made dense, and of 5,000 columns or more, a few passes and products of each fit, under an L1 penalty
+    those of a fit to all rows, too, and memory for the coefficients of all. Groups of a splitter, and weights of a
+    scorer, need scikit-learn's metadata routing.
 
     Examples
     --------
@@ -261,9 +264,10 @@ class LogisticRegressionCV(LogisticRegression):
         )
         runs = {own[0].l1_ratio: set(own) for own in zip(*penalties, strict=True)}
         grid = PathGrid(runs=tuple(tuple(sorted(own, key=lambda each: -each.l1 - each.l2)) for own in runs.values()))
-        if is_sparse(X):
+        if is_sparse(X) or is_wide(X):
+            given = MatrixInput(X, label, MatrixColumns(X.shape[1]))
             with reworded(as_scikit_learn_warns):
-                return sparse_path_fits(X, label, RowOptions(sample_weight=weight), choice, grid, options)
+                return sparse_path_fits(given, RowOptions(sample_weight=weight), choice, grid, options)
         columns = {
             "y_true": Column(label),
             MATRIX: Column(X, names=matrix_names(X.shape[1])),

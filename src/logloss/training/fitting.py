@@ -99,17 +99,15 @@ class FitRequest:
     def refused_by_matrix(self) -> dict[str, Any]:
         """The options that a matrix of many columns does not have, as given."""
         rows, options = self.rows, self.options
-        has_path = options.l2_path is not None
+        has_path = options.l2_path is not None or options.l1_path is not None
         return {
             "features": self.features,
             "exclude": self.exclude,
             "categories": self.categories,
             "reference": self.reference,
             **self.additive,
-            "l1_path": options.l1_path,
             "cv": None if has_path else self.cv,
-            "penalty_factors": options.penalty_factors if has_path else None,
-            "penalty": options.penalty,
+            "penalty": options.penalty if options.grid is None else None,
             "cluster": rows.cluster,
             "engine": rows.engine,
             "missing": None if rows.missing == "error" else rows.missing,
@@ -122,8 +120,7 @@ class FitRequest:
         return {
             **self.additive,
             "penalty_factors": options.penalty_factors,
-            "penalty": options.penalty,
-            "l1_path": options.l1_path,
+            "penalty": options.penalty if options.grid is None else None,
             "cluster": rows.cluster,
             "engine": rows.engine,
             "covariance": options.covariance,
@@ -158,10 +155,12 @@ def fit_of(asked: FitRequest) -> Any:
 def _of_matrix(asked: FitRequest, matrix: MatrixInput) -> Any:
     """The fit of a matrix of many columns."""
     rows, options, path = replace(asked.rows, y_true=None), asked.options, None
-    if options.l2_path is not None:
-        path = chosen_path(matrix, rows, options, asked.cv)
+    start: object = asked.start
+    if options.grid is not None:
+        path, at = chosen_path(matrix, rows, options, options.grid, asked.cv)
         options = options.at(path.l1, path.l2)
-    return replace(sparse_model(matrix, rows, options, start=asked.start, on_pass=asked.on_pass), path=path)
+        start = asked.start if at is None else at
+    return replace(sparse_model(matrix, rows, options, start=start, on_pass=asked.on_pass), path=path)
 
 
 @dataclass(frozen=True, eq=False)
@@ -213,7 +212,7 @@ def _bound(asked: FitRequest, table: Any) -> _Bound:
             derives = features_of(names, own_names(table))
         if derives is not None:
             if derives.hashed:
-                check_hashed(options.l1 + options.l2 > 0 or options.l2_path is not None, asked.refused_by_hash())
+                check_hashed(options.l1 + options.l2 > 0 or options.grid is not None, asked.refused_by_hash())
             names, codes = derives.columns, derives.codes_of(codes)
         source, roles = bind(table, rows, features=names, exclude=asked.exclude, categories=codes)
     else:

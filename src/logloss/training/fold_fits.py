@@ -143,10 +143,15 @@ class PathFits:
         design = self.problem.design
         values = np.array([self.problem.as_pass(fit.coefficients, 0.0, 0.0).coefficients for fit in self.all_rows])
         largest = np.abs(values * design.sds_of_columns).max(axis=0, initial=0.0)
-        most = max(MOST_KEPT // len(values), 1)
-        kept = np.sort(np.argsort(-largest, kind="stable")[:most])
+        kept = columns_kept(largest, len(values))
         names = tuple(design.names[k] for k in kept.tolist())
         return replace(path, names=names, coefficients=tuple(map(tuple, values[:, kept].tolist())))
+
+
+def columns_kept(largest: Array, n_values: int) -> Array:
+    """The numbers of the columns whose coefficients a path keeps at so many values, by the largest of each."""
+    most = max(MOST_KEPT // n_values, 1)
+    return np.sort(np.argsort(-largest, kind="stable")[:most])
 
 
 def fit_path(problem: Problem, choice: FoldChoice, grid: PathGrid, max_passes: int) -> PathFits:

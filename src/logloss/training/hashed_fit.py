@@ -20,12 +20,14 @@ from logloss.data.checks.labels import Coding, judge_coding
 from logloss.data.derived import DerivedColumn
 from logloss.data.design import Design
 from logloss.data.hashed_text import HashedText
+from logloss.data.matrix_columns import MatrixColumns
 from logloss.data.rows import Array, Roles, positive_text
 from logloss.data.source import Source
 from logloss.errors import DataError
 from logloss.text import counted, printable
 from logloss.training.fitted import classes_of
-from logloss.training.hashed_model import HashedModel
+from logloss.training.hashed_model import HashedModel, HashedNames
+from logloss.training.penalty_path import PenaltyPath
 from logloss.training.recipe import learn
 from logloss.training.wide_model import MOST_LISTED, WideModel
 
@@ -142,7 +144,13 @@ def with_recipe(model: Any, rows: HashedRows, offset: str) -> HashedModel:
     own |= {"design": rows.design, "hashed": rows.hashed, "offset": offset, "missing": rows.roles.missing}
     own |= {"words": words_of_largest(HashedModel(**own), rows)}
     own |= {"positive": positive_text(rows.roles), "classes": classes_of(rows.roles, rows.coding)}
+    own |= {"path": None if model.path is None else _with_names(model.path, model.columns, HashedModel(**own).columns)}
     return HashedModel(**own | {"notes": (*model.notes, *rows.notes)})
+
+
+def _with_names(path: PenaltyPath, columns: MatrixColumns, names: HashedNames) -> PenaltyPath:
+    """A path whose coefficients are called as those of the model."""
+    return replace(path, names=tuple(names.name(columns.place(name)) for name in path.names))
 
 
 def words_of_largest(model: HashedModel, rows: HashedRows) -> dict[str, str]:
@@ -185,5 +193,6 @@ def check_hashed(is_penalised: bool, refused: Mapping[str, object]) -> None:
         )
     if not is_penalised:
         raise DataError(
-            "hash(…) makes more columns than rows determine: pass a penalty, l2= (such as l2=1), l1= or l2_path=."
+            "hash(…) makes more columns than rows determine: pass a penalty, l2= (such as l2=1), l1=, l2_path= "
+            "or l1_path=."
         )

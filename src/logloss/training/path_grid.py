@@ -100,9 +100,18 @@ def grid_of_l1(problem: Problem, sums: CurvatureSummary, n_values: int) -> tuple
         factors = problem.factors[design.places]
         sds = np.where(factors > 0, sds / np.where(factors > 0, factors, 1.0), 0.0)
     gradient = np.abs(sums.gradient * design.scale)[design.places]
-    share = LEAST_SHARE_OF_WIDE if problem.n_rows <= len(problem.free) else LEAST_SHARE
-    varies = sds > 0
-    least = share * float((gradient[varies] / sds[varies]).max() * sds[varies].min())
+    return spaced(most, gradient, sds, n_values, is_wide=problem.n_rows <= len(problem.free))
+
+
+def spaced(most: float, gradient: Array, scales: Array, n_values: int, *, is_wide: bool) -> tuple[float, ...]:
+    """Values of l1 from the least one at which every coefficient is 0, rounded up.
+
+    gradient: sizes of the derivatives there. scales: of the values of each column, over its factor; 0 where it has no
+    penalty, or no values. is_wide: whether there are no more rows than coefficients.
+    """
+    share = LEAST_SHARE_OF_WIDE if is_wide else LEAST_SHARE
+    varies = scales > 0
+    least = share * float((gradient[varies] / scales[varies]).max() * scales[varies].min())
     low = min(max(least, most * 10.0**-MOST_DECADES), most * share)
     unit = 10.0 ** (math.floor(math.log10(most)) - DIGITS + 1)
     # What is above by rounding is not rounded up.

@@ -88,7 +88,7 @@ def refuse_beside_matrix(X: Any, given: Mapping[str, object]) -> None:
 def is_fitted_dense(X: Any, options: FitOptions) -> bool:
     """Whether a matrix is fitted with a Hessian of all columns: without a penalty, where that is small."""
     check_shape(X)
-    if options.l2 > 0 or options.l1 > 0 or options.l2_path is not None:
+    if options.l2 > 0 or options.l1 > 0 or options.grid is not None:
         return False
     size = 8 * X.shape[0] * X.shape[1]
     if X.shape[1] < MOST_COEFFICIENTS and size <= MOST_DENSE:
@@ -241,7 +241,9 @@ class _Ended:
 
 
 def _start_of(problem: SparseProblem | LassoProblem, beside: BesideMatrix, model: object) -> Array:
-    """Where to begin: a model of as many columns, or coefficients of 0 and the log-odds of the base rate."""
+    """Where to begin: at coefficients, a model of as many columns, or all 0 and the log-odds of the base rate."""
+    if isinstance(model, np.ndarray):
+        return model
     at = np.zeros(1 + problem.n_columns)
     if isinstance(model, WideModel) and (model.n_features, model.fit_intercept) == (
         problem.n_columns,

@@ -204,10 +204,12 @@ def path_of(
     strengths: Sequence[float],
     start: Array | None = None,
     max_passes: int = 100,
+    l2s: Sequence[float] | None = None,
 ) -> Iterator[tuple[float, LassoOptimum]]:
     """(A strength, the optimum at it), for strengths that descend: mostly one walk over all columns for each.
 
-    problem: at strength 1; `l1` and `l2` of each column are multiplied with the strength. Each fit begins at the
+    problem: at strength 1; `l1` and `l2` of each column are multiplied with the strength, `l2` with a number of its own
+    where l2s are given. Each fit begins at the
     optimum of the strength before. Its first working set are the columns that are not 0 there, and those whose
     derivative may come to the penalty if it changes no faster than the penalty does (the sequential strong rule of
     Tibshirani et al. 2012, doi:10.1111/j.1467-9868.2011.01004.x); a walk over all columns then finds what that has
@@ -218,10 +220,11 @@ def path_of(
     before: tuple[float, Array] | None = None
     # Known once, and to the problems of all strengths.
     _ = problem.norms
-    for strength in strengths:
-        own = problem.with_penalty(strength * problem.l1, strength * problem.l2)
-        working = None
-        if before is not None:
+    for strength, l2 in zip(strengths, strengths if l2s is None else l2s, strict=True):
+        own = problem.with_penalty(strength * problem.l1, l2 * problem.l2)
+        # Without an L1 penalty no coefficient is 0.
+        working = None if own.l1.any() else np.arange(problem.n_columns)
+        if before is not None and working is None:
             last, gradient = before
             # The gradient there without the L2 penalty's part would be a little off where that is not 0: such columns
             # are in the working set anyway.

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from logloss.answers.small_table import SmallTable
+from logloss.data.rows import Array
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_path import choice_of, loss_of, path_rows, sentences_of, strength_text
 from logloss.text import capital, count, counted, listed, printable, significant
@@ -74,15 +75,14 @@ def path(model: LogisticModel | WideModel) -> Drawing:
     return Drawing("path", title_of(own), sentence, {"path": table}, figures, numbers)
 
 
-def path_coefficients(model: LogisticModel) -> Drawing:
+def path_coefficients(model: LogisticModel | WideModel) -> Drawing:
     """The coefficients at each strength, per standard deviation of their column, in the fits to all rows."""
     own, title = model.path, "Coefficients by penalty"
     if own is None or not own.names:
         reason = NO_PATH if own is None else "the path has no L1 penalty, and its coefficients are not kept"
         return not_drawn("path_coefficients", title, reason)
     run, axis = _run(own), axis_of(own)
-    sd = dict(zip(model.design.names, model.design.sds_of_columns.tolist(), strict=True))
-    sds = np.array([sd[name] for name in own.names])
+    sds = _deviations(model, own.names)
     of_point = dict(zip(own.points, own.coefficients, strict=True))
     values = np.array([of_point[point] for point in run]) * sds
     largest = np.abs(values).max(axis=0, initial=0.0)
@@ -112,14 +112,26 @@ def path_coefficients(model: LogisticModel) -> Drawing:
     return Drawing("path_coefficients", title, sentence, {"lines": SmallTable(lines)}, figures, numbers)
 
 
+def _deviations(model: LogisticModel | WideModel, names: tuple[str, ...]) -> Array:
+    """The standard deviations of some columns."""
+    if isinstance(model, WideModel):
+        columns = model.columns
+        return model.standard_deviations[[columns.place(name) for name in names]]
+    known = dict(zip(model.design.names, model.design.sds_of_columns.tolist(), strict=True))
+    return np.array([known[name] for name in names])
+
+
 def _run(path: PenaltyPath) -> list[PathPoint]:
     """The values with the chosen ratio that have a place on a logarithmic axis."""
     return [point for point in path.along(path.chosen.l1_ratio) if point.strength > 0]
 
 
-def _sentence(model: LogisticModel, path: PenaltyPath, named: list[str], n_lines: int, at: Any) -> str:
+def _sentence(model: LogisticModel | WideModel, path: PenaltyPath, named: list[str], n_lines: int, at: Any) -> str:
     """What the lines are, and what the model has of them."""
-    n_nonzero = sum(value != 0 for value in model.coefficients.values())
+    if isinstance(model, WideModel):
+        n_nonzero = model.n_nonzero
+    else:
+        n_nonzero = sum(value != 0 for value in model.coefficients.values())
     lines = "All of them are drawn" if n_lines == len(model.coefficients) else f"The {count(n_lines)} largest are drawn"
     if n_lines < MOST_LINES and n_lines < len(model.coefficients):
         lines = f"The {count(n_lines)} that are anywhere not 0 are drawn"

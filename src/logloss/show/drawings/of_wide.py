@@ -7,7 +7,7 @@ from collections.abc import Callable
 
 from logloss.answers.small_table import SmallTable
 from logloss.show.drawings.of_model import FARTHEST, MOST_COEFFICIENTS, passes
-from logloss.show.drawings.of_path import path
+from logloss.show.drawings.of_path import path, path_coefficients
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_model import odds_ratio
 from logloss.text import counted, printable, significant
@@ -42,9 +42,17 @@ def coefficients(model: WideModel) -> Drawing:
     )
 
 
-KINDS: dict[str, Callable[[WideModel], Drawing]] = {"coefficients": coefficients, "passes": passes, "path": path}
+KINDS: dict[str, Callable[[WideModel], Drawing]] = {
+    "coefficients": coefficients,
+    "passes": passes,
+    "path": path,
+    "path_coefficients": path_coefficients,
+}
 
 
 def kinds(model: WideModel) -> list[str]:
     """The pictures of the model."""
-    return [kind for kind in KINDS if kind != "path" or model.path is not None]
+    lacking = set() if model.path is not None else {"path"}
+    if model.path is None or not model.path.names:
+        lacking.add("path_coefficients")
+    return [kind for kind in KINDS if kind not in lacking]
