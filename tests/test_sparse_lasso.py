@@ -20,7 +20,7 @@ from logloss.data import sparse_rows
 from logloss.data.sparse_rows import SparseRows
 from logloss.training import sparse_lasso, sparse_lasso_step
 from logloss.training.sparse_lasso import find_lasso_optimum, path_of
-from logloss.training.sparse_lasso_dual import duality_gap
+from logloss.training.sparse_lasso_dual import _DualRows, duality_gap
 from logloss.training.sparse_lasso_problem import LassoProblem
 
 SEED = 20261130
@@ -248,6 +248,28 @@ def test_the_certificate_is_above_the_true_distance(fit_intercept, l1, l2, monke
         assert len(model.passes) == n_passes
         assert float((own - least) / 40) <= model.certificate.nats_per_row
     assert best.certificate.nats_per_row < 1e-13
+
+
+@pytest.mark.parametrize("kind", ["plain", "offset", "weights", "a free column", "shares"])
+def test_a_weak_penalty_is_certified(kind):
+    """Rounding of products is a share of it, which is of what is penalised, not of the whole objective."""
+    rows = scipy.sparse.random_array((160, 40), density=0.1, rng=np.random.default_rng(12), format="csr")
+    labels = np.arange(160) % 2
+    if kind == "shares":
+        labels = np.where(np.arange(160) % 3 == 0, 0.3, labels)
+    beside = {"offset": {"offset": OFFSET[:160]}, "weights": {"mass": np.where(WEIGHT < 0.5, 0, WEIGHT)[:160]}}
+    factors = np.append(np.ones(39), 0.0) if kind == "a free column" else np.ones(40)
+    for l1 in (1e-2, 1e-4, 1e-5):
+        problem = problem_of(rows, labels, l1, factors=factors, tolerance=1e-13, **beside.get(kind, {}))
+        optimum = find_lasso_optimum(problem, np.zeros(41), 100)
+        point = problem.evaluated(optimum.at)
+        dual = _DualRows.of(problem, point, np.zeros(41), np.arange(40))
+        most = dual.most_absolute(point.objective, 1e-15, 0.0)
+        penalised = float(problem.l1 @ np.abs(optimum.at[1:]))
+        # A dual point 2⁻¹⁰ away shows it up to as much of the second derivative there, a few times the loss.
+        assert penalised <= most <= penalised + 2.0**-10 * 10 * point.objective
+        bound = optimum.bound / problem.sum_weight
+        assert bound <= 1e-12
 
 
 # --- how strong the penalty is ---

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from logloss.show.plot.of_model import coefficients, height_mm, passes
-from logloss.show.plot.of_path import path
+from logloss.show.plot.of_path import path, path_coefficients
 
-DRAWN = {"coefficients": coefficients, "passes": passes, "path": path}
+DRAWN = {"coefficients": coefficients, "passes": passes, "path": path, "path_coefficients": path_coefficients}
 
 __all__ = ["DRAWN", "height_mm"]
