@@ -299,6 +299,8 @@ def test_the_estimator_takes_wide_arrays(few_columns_are_wide):  # noqa: F811
         for each in (rows.toarray(), rows)
     )
     assert isinstance(own.model_, logloss.WideModel)
+    # No Hessian is formed of so many columns.
+    assert math.isnan(own.path_.points[0].effective_degrees_of_freedom)
     assert own.C_ == other.C_
     assert own.coef_ == pytest.approx(other.coef_, abs=1e-6)
 
@@ -357,3 +359,27 @@ def test_hashed_text_is_chosen_by_a_path(run, tmp_path):  # noqa: F811
     code, out, err = run("fit", tmp_path / "rows.csv", "-y", "y", *words, "--l1-path", "8", "--cv", "3", "--json")
     assert code == 0, err
     assert json.loads(out)["l1"] == model.l1
+
+
+def test_folds_of_hashed_text_are_a_column_an_array_or_pairs():
+    random = np.random.default_rng(11)
+    frame = pd.DataFrame({"query": np.array(["red", "blue", "hat"])[random.integers(0, 3, 200)]})
+    frame["price"], frame["y"] = random.normal(size=200), random.integers(0, 2, 200)
+    folds = np.arange(200) // 70
+    frame["fold"], frame["letter"] = folds, np.array(["a", "b", "c"])[folds]
+    pairs = [(np.flatnonzero(folds != k), np.flatnonzero(folds == k)) for k in range(3)]
+
+    def path(cv, rows=frame):
+        options = {"features": ["price", "hash(query, bits=4)"], "missing": "drop"}
+        return logloss.fit(rows, "y", l1_path=[2.0, 0.5], cv=cv, **options).path
+
+    expected = path(folds)
+    for cv, words in (("fold", "of column fold"), ("letter", "of column letter"), (pairs, "of given rows")):
+        own = path(cv)
+        assert own.folds == words
+        assert own.table["log_loss"] == expected.table["log_loss"]
+    # A row that is left out takes its fold along.
+    gaps = frame.copy()
+    gaps.loc[3, "price"] = np.nan
+    kept = np.arange(200) != 3
+    assert path(folds, gaps).table["log_loss"] == path(folds[kept], frame[kept]).table["log_loss"]

@@ -157,7 +157,8 @@ def fit(
     l1_path : True, int ≥ 2, or list of floats > 0, optional
         Choose `l1` by cross-validation, as `l2_path` chooses `l2`: the values to compare. True: 100 values, evenly
         spaced in logarithms, from the least at which every coefficient is 0 to 1e-4 of it, or 1e-2 where there are no
-        more rows than coefficients; to less where standard deviations of columns differ. A whole number: that many.
+        more rows than coefficients; to less where standard deviations of columns differ, or in a sparse matrix the
+        sizes of values that are not 0. A whole number: that many.
         `model.path` has the log loss of the held-out rows and the number of coefficients that are not 0 at each value,
         and the coefficients. Not with `l1`, `l2`, `l2_path`, `penalty` or interval="profile".
     l1_ratio : float in [0, 1], or list of them, optional
@@ -280,7 +281,9 @@ def fit(
     A sparse matrix takes a handful of passes, and about three products with the Hessian for each, each of which is a
     walk, O(number of values) and at most 200 a step; memory for about 12 vectors of n_features beside it, two more for
     each of up to 16 parts, and a block of up to 34 MB. With `l1` it takes five to ten passes, and between them walks
-    over copies of the columns that matter, by rows and by columns: at most three times the memory of the matrix.
+    over copies of the columns that matter, by rows and by columns: at most three times the memory of the matrix. With
+    `l1_path` it takes about one pass for each value, of each fold and of all rows, and memory for the coefficients of
+    all these fits that are not 0.
     Firth's penalty takes two passes a step, 10 to 40 altogether; profiles usually take 10 to 120 more for all
     coefficients together, at most 1,000, each of which evaluates up to three points for each coefficient.
     The leave-one-out log loss refits the model without each row for up to 1,000 rows, takes one more pass for up to

@@ -30,7 +30,7 @@ from logloss.training.derived_columns import Features, derived_columns, features
 from logloss.training.firth import find_penalised
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import fitted_model
-from logloss.training.fold_choice import FoldChoice, fold_choice
+from logloss.training.fold_choice import FoldChoice, fold_choice, folds_text
 from logloss.training.fold_fits import PathFits, fit_path
 from logloss.training.hashed_fit import check_hashed, hashed_rows, with_recipe
 from logloss.training.interruptible import told_of_waiting
@@ -234,16 +234,22 @@ def _of_hash(asked: FitRequest, bound: _Bound, derives: Features) -> Any:
     options, progress = asked.options, asked.rows.progress
     rows = hashed_rows(bound.source, bound.roles, derives.hashed, asked.reference, bound.derived, progress)
     beside: dict[str, Any] = dict(rows.beside)
+    choice = bound.choice
+    if choice is not None and rows.folds is not None:
+        choice = replace(choice, column=rows.folds)
     own = FitRequest(
         rows.matrix,
         rows.labels,
         RowOptions(**beside, progress=progress),
         options,
-        cv=asked.cv,
+        cv=choice if options.l1_path is not None or options.l2_path is not None else asked.cv,
         start=asked.start,
         on_pass=asked.on_pass,
     )
-    return with_recipe(fit_of(own), rows, asked.offset_column)
+    made = fit_of(own)
+    if made.path is not None and bound.choice is not None:
+        made = replace(made, path=replace(made.path, folds=folds_text(bound.choice, ())))
+    return with_recipe(made, rows, asked.offset_column)
 
 
 def _of_columns(asked: FitRequest, bound: _Bound) -> Any:

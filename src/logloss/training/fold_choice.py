@@ -42,7 +42,9 @@ class FoldChoice:
 
 
 def fold_choice(cv: Any, n_rows: int | None) -> FoldChoice:
-    """`cv` of `fit`, checked; n_rows: of the table, where that is known."""
+    """`cv` of `fit`, checked; n_rows: of the table, where that is known. A choice that was made stays as it is."""
+    if isinstance(cv, FoldChoice):
+        return cv
     if cv is None:
         return FoldChoice()
     if isinstance(cv, Integral) and not isinstance(cv, bool):

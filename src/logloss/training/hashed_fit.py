@@ -20,6 +20,7 @@ from logloss.data.checks.labels import Coding, judge_coding
 from logloss.data.derived import DerivedColumn
 from logloss.data.design import Design
 from logloss.data.hashed_text import HashedText
+from logloss.data.keys import values_of
 from logloss.data.matrix_columns import MatrixColumns
 from logloss.data.rows import Array, Roles, positive_text
 from logloss.data.source import Source
@@ -38,7 +39,10 @@ MOST_WORDS, LONGEST = 3, 40
 # eq=False: comparing two arrays gives an array, not a bool.
 @dataclass(frozen=True, slots=True, eq=False)
 class HashedRows:
-    """The rows of a table as a sparse matrix, with what stands beside it, one value a row, and the recipe."""
+    """The rows of a table as a sparse matrix, with what stands beside it, one value a row, and the recipe.
+
+    folds: of each row, where there is a column of them.
+    """
 
     matrix: Any
     labels: Array
@@ -49,6 +53,7 @@ class HashedRows:
     coding: Coding
     n_dropped: int
     source: Source
+    folds: Array | None = None
 
     @property
     def notes(self) -> tuple[str, ...]:
@@ -98,7 +103,14 @@ def hashed_rows(
     width = len(design.names) + sum(each.n_columns for each in hashed)
     matrix = _matrix_of(pieces, [block.n_rows for block in blocks], width)
     n_dropped = sum(block.n_dropped for block in blocks)
-    return HashedRows(matrix, labels, beside, design, hashed, roles, coding, n_dropped, source)
+    folds = np.concatenate([_folds_of(block) for block in blocks]) if roles.by else None
+    return HashedRows(matrix, labels, beside, design, hashed, roles, coding, n_dropped, source, folds)
+
+
+def _folds_of(block: Block) -> Array:
+    """The fold of each row, by the column of folds."""
+    codes, values = values_of(block.by[0])
+    return np.array([values[code] for code in codes.tolist()])
 
 
 def _values_of(

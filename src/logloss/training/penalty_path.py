@@ -143,8 +143,8 @@ class PenaltyPath:
     l1 : float
         The chosen strength of the L1 penalty.
     names : tuple of str
-        Of a path with an L1 penalty, the coefficients whose values are kept: all, or those that are largest anywhere
-        along it, per standard deviation of their column, up to 100,000 values.
+        Of a path with an L1 penalty, the coefficients whose values are kept: all, of a sparse matrix those that are
+        anywhere not 0, or of these the largest along it, per standard deviation of their column, up to 100,000 values.
     coefficients : tuple of tuple of float
         Their values in the fit to all rows at each of `points`.
     n_coefficients : int

@@ -209,7 +209,7 @@ class WideModel(ModelPredictions, Answer):
     first_index : int or None
         The index of the first column in the svmlight file that it was fitted to; None of a matrix in memory.
     path : PenaltyPath or None
-        The penalties that were compared, with `l2_path`, and the log loss of the held-out rows at each.
+        The penalties that were compared, with `l2_path` or `l1_path`, and the log loss of the held-out rows at each.
 
     Examples
     --------
