@@ -1248,6 +1248,11 @@ def csr_block(
     return out
 
 
+def sum_rows(y: Floats, mass: Floats, logits: Floats, norms: Floats) -> dict[str, Any]:
+    """Of rows of one number, beside offsets that are their log-odds."""
+    return csr_fold([[(0, norm)] for norm in norms], y, mass, logits)
+
+
 def csr_pairs(rows: Sequence[Sequence[tuple[int, float]]], places: Sequence[int], limits: Sequence[int]) -> list[float]:
     return [sum((1 + sum(0 < places[j] <= most for j, _ in row)) ** 2 / 2 for row in rows) for most in limits]
 

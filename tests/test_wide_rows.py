@@ -109,7 +109,7 @@ def test_rows_of_known_log_odds_are_summed_as_the_twin_does():
     norms, c, residuals = random.random(n_rows), np.empty(n_rows), np.empty(n_rows)
     sums, limbs = np.zeros(csr_rows.N_SUMS), exact.new_limbs(1)
     csr_rows.sum_rows(y, mass, logits, logits, norms, c, residuals, sums, limbs)
-    twin = reference.csr_fold([[(0, norm)] for norm in norms], y.tolist(), mass.tolist(), logits.tolist())
+    twin = reference.sum_rows(y.tolist(), mass.tolist(), logits.tolist(), norms.tolist())
     assert exact.rounded(exact.as_integer(limbs[0]), 1) == pytest.approx(twin["loss"], rel=1e-13)
     assert c == pytest.approx(twin["curvatures"], rel=1e-13)
     assert sums[:5] == pytest.approx(twin["sums"], rel=1e-12)

@@ -132,7 +132,8 @@ def fit_of(asked: FitRequest) -> Any:
     """The model that was asked for."""
     rows = asked.rows
     if rows.engine is None or asked.y_true is None:
-        asked = replace(asked, data=opened(asked.data, header=rows.header))
+        data = opened(asked.data, header=rows.header, must_exist=asked.y_true is None)
+        asked = replace(asked, data=data)
     beside = {name: getattr(rows, name) for name in ("sample_weight", "counts", "offset")}
     matrix = matrix_input(asked.data, asked.y_true, asked.feature_names, rows.progress, **beside)
     if matrix is not None:

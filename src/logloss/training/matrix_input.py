@@ -55,17 +55,20 @@ def is_svmlight(table: object) -> TypeGuard[SvmlightSource]:
     return hasattr(table, "matrix") and hasattr(table, "no_table")
 
 
-def opened(table: Any, *, header: bool = True) -> Any:
-    """The source of files in svmlight format, where a path, list, pattern or folder means such; else the same table."""
+def opened(table: Any, *, header: bool = True, must_exist: bool = True) -> Any:
+    """The source of files in svmlight format, where a path, list, pattern or folder means such; else the same table.
+
+    must_exist: whether a path to nothing is an error here, and not of what reads tables.
+    """
     if not is_paths(table) or (isinstance(table, list | tuple) and not table):
         return table
     try:
         source = as_source(table, header=header)
     except SourceNotFound:
         # A list of texts may be one of values, of which others say what is wrong.
-        if isinstance(table, list | tuple):
-            return table
-        raise
+        if must_exist and not isinstance(table, list | tuple):
+            raise
+        return table
     # A stream that was opened cannot be opened again.
     return source if is_svmlight(source) or not source.is_rewalkable else table
 

@@ -67,7 +67,7 @@ def csr_logits(indptr, indices, data, b, w, out):
         out[i] = z
 
 
-@compiled
+@inlined
 def sum_slice(y, mass, logits, terms, norms, c, residuals, sums, limbs):
     """Adds what some rows give whose log-odds are known: losses exactly, into limbs, and the sums of `N_SUMS`.
 
