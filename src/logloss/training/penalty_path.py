@@ -10,7 +10,7 @@ True
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,6 +45,15 @@ MOST_FACTORED, FAR_APART = 1_000, 1e6
 DIGITS = 3
 # Of a sparse matrix.
 NO_EIGENVALUES = "no Hessian of so many columns is formed"
+
+
+def _alike(one: Any, other: Any) -> bool:
+    """Whether figures are equal, NaN being equal to NaN: of a file, and of a fold."""
+    if isinstance(one, tuple) and isinstance(other, tuple):
+        return len(one) == len(other) and all(map(_alike, one, other))
+    if isinstance(one, float) and isinstance(other, float) and math.isnan(one):
+        return math.isnan(other)
+    return bool(one == other)
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -93,6 +102,15 @@ class PathPoint:
     l1: float = 0.0
     l1_ratio: float = 0.0
     n_nonzero: int = 0
+
+    def __eq__(self, other: object) -> bool:
+        """Whether all figures are equal; two that are not a number are, too."""
+        if not isinstance(other, PathPoint):
+            return False
+        return all(_alike(getattr(self, each.name), getattr(other, each.name)) for each in fields(self))
+
+    def __hash__(self) -> int:
+        return hash((self.l1, self.l2))
 
     @property
     def C(self) -> float:
