@@ -409,10 +409,10 @@ def test_a_file_a_text_and_scikit_learn_keep_it(tmp_path):
     assert (loaded.coef.tobytes(), loaded.penalty_factors.tobytes()) == (model.coef.tobytes(), FACTORS.tobytes())
     n = model.n_nonzero
     assert 0 < n < 30
-    assert f"zero       {n} of 30 coefficients are not zero" in repr(model)
+    assert f"zero       {30 - n} of 30 coefficients" in repr(model)
     n_factors = int((FACTORS != 1).sum())
     assert f", l1 = 2, l2 = 1, penalty factors of {n_factors} columns\n" in repr(model)
-    assert f"{n} of 30 coefficients are not zero" in model.to_html()
+    assert f"{30 - n} of 30 coefficients are 0" in model.to_html()
     figures = model.to_dict()
     expected = {"n_used": n, "l1": 2, "l2": 1, "n_penalty_factors": n_factors}
     assert {name: figures[name] for name in expected} == expected

@@ -42,7 +42,7 @@ def sentences(model: WideModel) -> list[str]:
             "The optimum is certified: the objective (log loss and penalty) is at most "
             f"{model.certificate.nats_per_row:.0e} nats per row above its minimum, after {passes}."
         )
-    own = [f"Under the L1 penalty {zeros(model)}."] if model.l1 else []
+    own = [f"Under the L1 penalty {zeros(model)} are 0."] if model.l1 else []
     return [f"{loss}.", *own, f"{fit} Intervals are not available: {NO_INTERVALS}."]
 
 

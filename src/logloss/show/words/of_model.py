@@ -259,6 +259,8 @@ def loss_lines(model: LogisticModel | AdditiveModel) -> list[str]:
     clause, more = f"log loss   {fixed(model.log_loss, 4)} in sample", []
     if new is not None:
         clause += f", {out_of_sample(new)}"
+        if isinstance(model, LogisticModel) and model.l1:
+            clause += " with zeros and signs held"
         if new.n_infinite:
             over_others = f"{fixed(new.log_loss_where_finite, 4)} over the other rows"
             more = [f"infinite   leave-one-out loss of {infinite_rows(new)}; {over_others}"]

@@ -60,8 +60,8 @@ def penalties(model: WideModel) -> list[str]:
 
 
 def zeros(model: WideModel) -> str:
-    """How many coefficients are not 0, under a penalty that makes some 0."""
-    return f"{count(model.n_nonzero)} of {counted(model.n_features, 'coefficient')} are not zero" if model.l1 else ""
+    """How many coefficients are 0, under a penalty that makes some so: `78 of 122 coefficients`."""
+    return f"{count(model.n_features - model.n_nonzero)} of {counted(model.n_features, 'coefficient')}"
 
 
 def coefficient_rows(model: WideModel, most: int = IN_TEXT) -> tuple[list[list[str]], str]:
