@@ -116,10 +116,10 @@ class _Fit:
     def bounded(self, now: LassoPoint, own: Descended, gain: float) -> tuple[float, Array]:
         """(The bound at a pass, which columns it proves to be 0); none where the gap is hardly less than the loss."""
         if gain > max(GREATEST_GAIN * now.objective, self.whole.most) and len(self.passes) + 1 < self.max_passes:
-            self.passes.append(self.whole.told(now, now.objective))
+            self.passes.append(self.whole.told(now.at, now.sums.total_loss, now.objective, now.penalty))
             return now.objective, np.zeros(self.problem.n_columns, bool)
         gap = duality_gap(self.problem, now, self._spread(own.step))
-        self.passes.append(self.whole.told(now, gap.bound))
+        self.passes.append(self.whole.told(now.at, now.sums.total_loss, gap.bound, now.penalty))
         return gap.bound, gap.zeros(self.problem)
 
     def grow(self, gains: Array) -> None:

@@ -12,18 +12,16 @@ from typing import Any
 
 import numpy as np
 
-from logloss.data.dense_matrix import frozen
 from logloss.data.rows import Array
 from logloss.data.sparse_rows import SparseRows
-from logloss.onepass.kernels import csr_rows
-from logloss.onepass.run import map_and_merge
-from logloss.onepass.summaries.sparse_sums import SparseGradientSummary, SparsePoint
+from logloss.onepass.summaries.sparse_sums import SparseGradientSummary
 from logloss.training.certificate import Pass
-from logloss.training.interruptible import PASSES, tell_phase, tick
+from logloss.training.interruptible import tick
+from logloss.training.sparse_passes import SparsePasses
 
 
 @dataclass(frozen=True, eq=False)
-class LassoProblem:
+class LassoProblem(SparsePasses):
     """Σ loss + Σ l1ⱼ|wⱼ| + Σ l2ⱼwⱼ²/2, until the bound is within a tolerance.
 
     l1, l2: of each column, shape (n_columns,); where both are 0 a column is not penalised. sum_weight: of the rows.
@@ -38,11 +36,6 @@ class LassoProblem:
     tolerance: float
     progress: Callable[[Any], None] | None = None
     on_pass: Callable[[Pass], None] | None = None
-
-    @property
-    def n_columns(self) -> int:
-        """How many columns the table has."""
-        return self.rows.matrix.n_columns
 
     @property
     def most(self) -> float:
@@ -91,25 +84,9 @@ class LassoProblem:
 
     def evaluated(self, at: Array) -> LassoPoint:
         """Loss, gradient and curvature at a point: one walk."""
-        if self.progress is not None:
-            tell_phase(self.progress, PASSES)
-        curvatures = np.empty(self.rows.matrix.n_rows)
-        point = SparsePoint(float(at[0]), frozen(at[1:]), curvatures)
-        sums = map_and_merge(self.rows.parts(), SparseGradientSummary.empty(point), progress=self.progress)
-        gradient = np.empty(len(at))
-        gradient[0] = sums.sums[csr_rows.RESIDUAL] if self.fit_intercept else 0.0
-        np.multiply(self.l2, at[1:], out=gradient[1:])
-        gradient[1:] += sums.of_columns[:, 0]
+        sums, gradient, curvatures = self.sums_at(at, self.l2)
         penalty = float(self.l1 @ np.abs(at[1:])) + 0.5 * float((self.l2 * at[1:]) @ at[1:])
-        return LassoPoint(at, sums, gradient, penalty, frozen(curvatures))
-
-    def told(self, now: LassoPoint, bound: float) -> Pass:
-        """The result of a pass, per row; without the coefficients, of which there may be millions."""
-        of_row = (each / self.sum_weight for each in (now.sums.total_loss, bound, now.penalty))
-        own = Pass(float(now.at[0]), (), *of_row)
-        if self.on_pass is not None:
-            self.on_pass(own)
-        return own
+        return LassoPoint(at, sums, gradient, penalty, curvatures)
 
 
 @dataclass(frozen=True, eq=False, slots=True)

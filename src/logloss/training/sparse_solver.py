@@ -26,18 +26,16 @@ from logloss.data.sparse_rows import SparseRows
 from logloss.onepass.kernels import csr_rows, exact
 from logloss.onepass.kernels.losses import losses_along
 from logloss.onepass.kernels.newton_rules import ROUNDING, rounding_of_objective
-from logloss.onepass.run import map_and_merge
 from logloss.onepass.summaries.sparse_sums import (
     HeavyColumns,
     SparseBlockSummary,
     SparseDirection,
     SparseGradientSummary,
-    SparsePoint,
     SparseProductSummary,
 )
 from logloss.training.certificate import Pass
 from logloss.training.dual_newton import DualNewton, has_dual
-from logloss.training.interruptible import PASSES, tell_phase
+from logloss.training.sparse_passes import SparsePasses
 
 # Conjugate gradients end once a product gains less than this share of the mean gain of a product of the step.
 LEAST_SHARE = 0.2
@@ -59,7 +57,7 @@ LEAST_GAIN, LENGTHS, NEARBY = 1e-4, 2.0 ** -np.arange(1.0, 41.0), 2.0 ** np.lins
 
 
 @dataclass(frozen=True, eq=False)
-class SparseProblem:
+class SparseProblem(SparsePasses):
     """What is minimised, and until when; vectors have the intercept first.
 
     sum_weight: of the rows. tolerance: in nats per row. on_pass: called with each pass that evaluates the loss.
@@ -73,29 +71,14 @@ class SparseProblem:
     progress: Callable[[Any], None] | None = None
     on_pass: Callable[[Pass], None] | None = None
 
-    @property
-    def n_columns(self) -> int:
-        """How many columns the table has."""
-        return self.rows.matrix.n_columns
-
-    def summarised(self, empty: Any) -> Any:
-        """One walk over the rows."""
-        tell_phase(self.progress, PASSES)
-        return map_and_merge(self.rows.parts(), empty, progress=self.progress)
-
     def evaluated(self, at: Array) -> SparseEvaluation:
         """Loss, gradient and bound at a point."""
-        curvatures = np.empty(self.rows.matrix.n_rows)
-        point = SparsePoint(float(at[0]), frozen(at[1:]), curvatures)
-        sums = self.summarised(SparseGradientSummary.empty(point))
-        gradient = np.empty(len(at))
-        gradient[0] = sums.sums[csr_rows.RESIDUAL] if self.fit_intercept else 0.0
-        gradient[1:] = sums.of_columns[:, 0] + self.l2 * at[1:]
+        sums, gradient, curvatures = self.sums_at(at, self.l2)
         penalty = 0.5 * self.l2 * float(at[1:] @ at[1:])
         bound = duality_gap(sums, gradient, at, self.l2, fit_intercept=self.fit_intercept)
         # Where norms are beyond the floats, it is inf or no number.
         bound = min(sums.total_loss + penalty, bound)
-        return SparseEvaluation(at, sums, gradient, penalty, bound, frozen(curvatures))
+        return SparseEvaluation(at, sums, gradient, penalty, bound, curvatures)
 
     def product(self, now: SparseEvaluation, direction: Array) -> Array:
         """The Hessian at a point times a direction: one walk."""
@@ -107,13 +90,9 @@ class SparseProblem:
         out[1:] += sums.of_columns
         return out
 
-    def told(self, now: SparseEvaluation) -> Pass:
-        """The result of a pass, per row; without the coefficients, of which there may be millions."""
-        of_row = (each / self.sum_weight for each in (now.sums.total_loss, now.bound, now.penalty))
-        own = Pass(float(now.at[0]), (), *of_row)
-        if self.on_pass is not None:
-            self.on_pass(own)
-        return own
+    def told_of(self, now: SparseEvaluation) -> Pass:
+        """The result of a pass, per row."""
+        return self.told(now.at, now.sums.total_loss, now.bound, now.penalty)
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -313,7 +292,7 @@ def best_length(problem: SparseProblem, now: SparseEvaluation, step: Array) -> f
 def find_sparse_optimum(problem: SparseProblem, start: Array, max_passes: int) -> SparseOptimum:
     """Passes from a start until the bound is within the tolerance, no step helps, or as many as are allowed."""
     now = problem.evaluated(start)
-    passes, n_products, n_of_step = [problem.told(now)], 0, 0
+    passes, n_products, n_of_step = [problem.told_of(now)], 0, 0
     inverse, dual = Preconditioner(problem), DualNewton(problem)
     while now.bound > problem.tolerance * problem.sum_weight:
         if len(passes) >= max_passes:
@@ -326,7 +305,7 @@ def find_sparse_optimum(problem: SparseProblem, start: Array, max_passes: int) -
             step, n_of_step = truncated_newton(problem, now, inverse)
         n_products += n_of_step
         tried = shortened(problem, now, step, max_passes - len(passes))
-        passes += map(problem.told, tried)
+        passes += map(problem.told_of, tried)
         then = tried[-1]
         # Products of rows are rounded: what is left is for conjugate gradients.
         dual.has_failed |= is_dual and not then.bound < SHARE_LEFT_BY_DUAL * now.bound
