@@ -13,7 +13,7 @@ import scipy.sparse
 import sklearn.linear_model
 
 import logloss
-from logloss.cli import main
+from logloss.cli import exit_codes
 from logloss.data import sparse_rows
 from logloss.data.sparse_rows import CsrMatrix, SparseRows
 from logloss.training import sparse_fit, sparse_solver
@@ -312,10 +312,11 @@ def test_a_model_of_a_matrix_says_that_it_reads_no_table(tmp_path, capsys, monke
     saved, table = tmp_path / "model.json", tmp_path / "table.csv"
     model.save(saved)
     table.write_text("x1,y\n1,0\n2,1\n")
-    for command in (["measure", str(table), "-y", "y", "--model", str(saved)], ["predict", str(saved), str(table)]):
-        monkeypatch.setattr("sys.argv", ["logloss", *command])
-        with pytest.raises(SystemExit, match="3"):
-            main()
+    measured = ["measure", table, "-y", "y", "--model", saved]
+    for command in (measured, ["predict", saved, table, "-o", tmp_path / "predictions.csv"]):
+        monkeypatch.setattr("sys.argv", ["logloss", *map(str, command)])
+        with pytest.raises(SystemExit, match=str(exit_codes.WRONG_DATA)):
+            exit_codes.main()
         assert "reads matrices, sparse or dense" in capsys.readouterr().err
 
 
