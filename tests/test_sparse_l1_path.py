@@ -312,7 +312,7 @@ def test_auto_with_a_ratio_is_a_path_by_five_folds(monkeypatch):
     assert len(auto.path.points) == 6 != path_grid.N_VALUES
     assert auto.path == by_path.path
     assert auto.coef.tobytes() == by_path.coef.tobytes()
-    with pytest.raises(logloss.DataError, match="`penalty` is not available for a sparse matrix"):
+    with pytest.raises(logloss.DataError, match="without an `l1_ratio` above 0` is not available for a sparse matrix"):
         logloss.fit(ROWS, LABELS, penalty="auto")
 
 
