@@ -209,12 +209,12 @@ def path_of(
     """(A strength, the optimum at it), for strengths that descend: mostly one walk over all columns for each.
 
     problem: at strength 1; `l1` and `l2` of each column are multiplied with the strength, `l2` with a number of its own
-    where l2s are given. Each fit begins on the
-    line through the optima of the two strengths before. Its first working set are the columns that are not 0 there, and
-    those whose derivative may come to the penalty if it changes no faster than the penalty does (the sequential strong rule of
-    Tibshirani et al. 2012, doi:10.1111/j.1467-9868.2011.01004.x); a walk over all columns then finds what that has
-    missed, and proves the bound, as in a single fit. The first fit begins where all penalised coefficients are 0, or at
-    `start`; its `least_of_zeros`, times its strength, is the strength from which on every coefficient is 0.
+    where l2s are given. Each fit begins on the line through the optima of the two strengths before. Its first working
+    set are the columns that are not 0 there, and those whose derivative may come to the penalty if it changes no faster
+    than the penalty does (the sequential strong rule of Tibshirani et al. 2012, doi:10.1111/j.1467-9868.2011.01004.x);
+    a walk over all columns then finds what that has missed, and proves the bound, as in a single fit. The first fit
+    begins where all penalised coefficients are 0, or at `start`; its `least_of_zeros`, times its strength, is the
+    strength from which on every coefficient is 0.
     """
     at = np.zeros(1 + problem.n_columns) if start is None else start
     earlier = before = None
