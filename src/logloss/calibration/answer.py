@@ -11,8 +11,9 @@ import numpy as np
 
 from logloss.answers.answer import Answer
 from logloss.answers.estimate import Estimate, expit
-from logloss.answers.figures import put, put_estimate
+from logloss.answers.figures import jsonable, put, put_estimate
 from logloss.answers.small_table import SmallTable
+from logloss.calibration.group_effects import GroupEffects
 from logloss.calibration.maps import (
     IDENTITY,
     ISOTONIC,
@@ -83,6 +84,10 @@ class Calibration(Answer):
         Whether the map was fitted to single scores; if not, to bins of them.
     source, positive, notes : str, str, tuple of str
         What it was fitted to, the positive class, and notes on how the data were read.
+    group_effects : GroupEffects or None
+        Of a calibration by group, the shift and slope of each: `by` and `groups` show them. The expected reduction is
+        that of the map and the groups together, `group_effects.expected_reduction` the part that is due to groups;
+        `gap` and `candidates` are of the map of all rows.
 
     Examples
     --------
@@ -111,6 +116,22 @@ class Calibration(Answer):
     source: str
     positive: str
     notes: tuple[str, ...] = ()
+    group_effects: GroupEffects | None = None
+
+    @property
+    def by(self) -> tuple[str, ...]:
+        """The columns of the groups; none if all rows have one map."""
+        return () if self.group_effects is None else self.group_effects.columns
+
+    @property
+    def groups(self) -> SmallTable | None:
+        """The groups, one row each; None if all rows have one map.
+
+        Columns: those of the groups; `rows`; `shift`, `slope` and their standard errors; `share` of the weight;
+        `mean_proba` and `base_rate`, predicted and observed; `log_loss_nats`, uncalibrated; `expected_reduction_nats`
+        with the ends of its interval, and the `reason` where there is none.
+        """
+        return None if self.group_effects is None else self.group_effects.table
 
     @property
     def method(self) -> str:
@@ -127,7 +148,9 @@ class Calibration(Answer):
     @property
     def is_worthwhile(self) -> bool:
         """Whether the 95% interval of the expected reduction excludes 0."""
-        return self.method != IDENTITY and (math.isinf(self.expected_reduction) or self.expected_reduction.low > 0)
+        if self.method == IDENTITY and self.group_effects is None:
+            return False
+        return bool(math.isinf(self.expected_reduction) or self.expected_reduction.low > 0)
 
     @property
     def parameters(self) -> dict[str, Any]:
@@ -149,7 +172,7 @@ class Calibration(Answer):
                 named[name] = expit(log_odds)
         return named
 
-    def apply(self, y_proba: Any) -> Any:
+    def apply(self, y_proba: Any, groups: Any = None) -> Any:
         """The calibrated probability of each probability.
 
         Parameters
@@ -157,6 +180,9 @@ class Calibration(Answer):
         y_proba : array of shape (n_rows,), or float, values in [0, 1]
             Probabilities of 1 as the model gives them: before the correction of `negatives_kept`, which is part of the
             map.
+        groups : array of shape (n_rows,), dict of arrays, or table, optional
+            Of a calibration by group, the group of each row; a dict or a table has a column of each of `c.by`. Groups
+            that were not seen get the map of all rows.
 
         Returns
         -------
@@ -169,25 +195,38 @@ class Calibration(Answer):
         >>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50, method="temperature")
         >>> c.apply([0.1, 0.5, 0.9]).round(3).tolist()
         [0.255, 0.5, 0.745]
+
+        Raises
+        ------
+        DataError
+            If a value is no probability, or the groups are missing, have another length or kind, or none are known.
         """
         values, shape = _numbers(y_proba, "y_proba")
+        numbers = self._numbers_of(groups, len(values))
         bad = ~((values >= 0) & (values <= 1) | np.isnan(values))
         if bad.any():
             row = int(np.argmax(bad))
             hint = "If it holds log-odds, use apply_logit."
             raise DataError(f"`y_proba` must lie in [0, 1]; row {row:,} has {value_text(values[row])}. {hint}")
         # By way of logarithms and back the last digit may change: doing nothing must change nothing.
-        if self.method == IDENTITY and self.negatives_kept == 1:
+        if self.method == IDENTITY and self.negatives_kept == 1 and numbers is None:
             return _shaped(values, shape)
-        return _shaped(self._mapped(values, logs_of_proba, 0.5, self.map.probabilities), shape)
+        alike = self._mapped(values, logs_of_proba, 0.5, self.map.probabilities)
+        if numbers is None or self.group_effects is None:
+            return _shaped(alike, shape)
+        log_odds = self.group_effects.log_odds(self._mapped(values, logs_of_proba, 0.5, self.map.log_odds), numbers)
+        # Not by way of log-odds where no group changes them: pools come out to the bit.
+        return _shaped(np.where(numbers < 0, alike, expit(log_odds)), shape)
 
-    def apply_logit(self, y_logit: Any) -> Any:
+    def apply_logit(self, y_logit: Any, groups: Any = None) -> Any:
         """The calibrated log-odds of log-odds.
 
         Parameters
         ----------
         y_logit : array of shape (n_rows,), or float, any real or ±inf
             Log-odds of 1 as the model gives them.
+        groups : array of shape (n_rows,), dict of arrays, or table, optional
+            As in `apply`.
 
         Returns
         -------
@@ -202,7 +241,19 @@ class Calibration(Answer):
         [0.0, 0.488]
         """
         values, shape = _numbers(y_logit, "y_logit")
-        return _shaped(self._mapped(values, logs_of_logit, 0.0, self.map.log_odds), shape)
+        numbers = self._numbers_of(groups, len(values))
+        log_odds = self._mapped(values, logs_of_logit, 0.0, self.map.log_odds)
+        if numbers is not None and self.group_effects is not None:
+            log_odds = self.group_effects.log_odds(log_odds, numbers)
+        return _shaped(log_odds, shape)
+
+    def _numbers_of(self, groups: Any, n_rows: int) -> Array | None:
+        """The number of each row's group; None where there are no groups."""
+        if self.group_effects is not None:
+            return self.group_effects.numbers_of(self.group_effects.columns_of(groups, n_rows))
+        if groups is not None:
+            raise DataError("this calibration has one map for all rows; leave out `groups`, or calibrate with `by`.")
+        return None
 
     def _mapped(
         self,
@@ -252,6 +303,12 @@ class Calibration(Answer):
         figures |= {"is_exact": self.is_exact, "is_worthwhile": self.is_worthwhile}
         for row in self.candidates:
             put(figures, f"log_loss_{row['method']}_nats", row["log_loss_nats"])
+        if self.group_effects is not None:
+            effects = self.group_effects
+            put_estimate(figures, "expected_reduction_by_group_nats", effects.expected_reduction)
+            figures |= {"by": list(effects.columns), "n_groups": len(effects.names), "centre": effects.centre}
+            figures |= {"shift_sd": effects.shift_sd, "slope_sd": effects.slope_sd}
+            figures["groups"] = [jsonable(row) for row in effects.table]
         figures["notes"] = list(self.notes)
         return figures
 

@@ -29,8 +29,8 @@ class ScoreBins:
     part in both labels. log_one, log_zero: log p and −log(1 − p) on average, of the rows of each label, shape (2, n);
     where p is 0 or 1 they are infinite. rows: how many rows with the same weight would have such a mass and variance:
     of 0, of 1, and of soft ones, shape (3, n). squares: sums of the squares of the masses of rows, shape (2, n).
-    bin_of: the bin of each place of the table. coarse: where there are clusters, the coarse bin of each, in which the
-    labels of a cluster are known.
+    bin_of: the bin of each place of the table. coarse: where folds are known by coarse bins only, as those of clusters are,
+    the coarse bin of each.
     """
 
     table: ScoreTable
@@ -95,20 +95,35 @@ class ScoreBins:
         return values[self.bin_of]
 
 
-def score_bins_of(summary: LossSummary) -> ScoreBins:
-    """The bins of a summary: runs of places of about equal mass."""
+def score_bins_of(summary: LossSummary, shift: int | None = None) -> ScoreBins:
+    """The bins of a summary: runs of places of about equal mass. shift: of the coarse bins in which folds are known, of
+    clusters their own."""
     table = score_table_of(summary.scores)
     zeros, ones = table.shares
     mass = zeros + ones
-    log_one, log_zero = np.stack([table.of_zeros.logs, table.of_ones.logs], axis=1)
-    inside = is_inside(log_one[0], log_zero[0])
+    inside = is_inside(table.of_zeros.logs[0], table.of_zeros.logs[1])
     is_first = np.ones(len(mass), bool)
     if len(mass) > MOST_BINS:
         is_first[:] = False
         is_first[starts_of_runs(mass, MOST_BINS)] = True
         # p = 0 and p = 1 are bins of their own.
         is_first |= np.diff(inside, prepend=inside[:1])
-    edge = np.flatnonzero(is_first)
+    if summary.clusters is not None:
+        shift = max(summary.clusters.shift, shift or 0)
+    return _bins_at(table, np.flatnonzero(is_first), None if shift is None else table.coarse(shift))
+
+
+def bins_of_places(table: ScoreTable) -> ScoreBins:
+    """Each place of a table as a bin."""
+    return _bins_at(table, np.arange(len(table.keys)), None)
+
+
+def _bins_at(table: ScoreTable, edge: Array, coarse: Array | None) -> ScoreBins:
+    """Bins that begin at some places of a table; coarse: the coarse bin of each place, where folds are known by
+    these only."""
+    zeros, ones = table.shares
+    mass = zeros + ones
+    log_one, log_zero = np.stack([table.of_zeros.logs, table.of_ones.logs], axis=1)
     bin_of = np.repeat(np.arange(len(edge)), np.diff(edge, append=len(mass)))
     of_zeros, of_both, of_ones = table.squares
     is_hard = of_both == 0
@@ -132,7 +147,7 @@ def score_bins_of(summary: LossSummary) -> ScoreBins:
         np.stack([_rows(mass, np.add.reduceat(each, edge)) for mass, each in zip(sums, squares, strict=True)]),
         np.stack([np.add.reduceat(each, edge) for each in (of_zeros + of_both, of_both + of_ones)]),
         1.0 / float(table.squares_of_rows.sum()),
-        None if summary.clusters is None else table.coarse(summary.clusters.shift)[edge],
+        None if coarse is None else coarse[edge],
     )
 
 
@@ -159,6 +174,11 @@ def folds_of(bins: ScoreBins, summary: LossSummary, n_folds: int, random: np.ran
     cluster; both parts of a row with a soft label go to one fold."""
     if summary.clusters is not None:
         return _folds_of_clusters(bins, summary.clusters, n_folds, random)
+    return folds_of_rows(bins, n_folds, random)
+
+
+def folds_of_rows(bins: ScoreBins, n_folds: int, random: np.random.Generator) -> Array:
+    """Folds of single rows."""
     # Rows of one label and place are equal: to draw folds of them is to split their number.
     rows = whole_rows(bins.rows, random)
     drawn = np.moveaxis(random.multinomial(rows, np.full(n_folds, 1.0 / n_folds)), -1, 0)
@@ -181,6 +201,12 @@ def _folds_of_clusters(bins: ScoreBins, clusters: GroupedSummary, n_folds: int, 
         place = np.searchsorted(held, keys >> GROUP_BITS)
         for label in (0, 1):
             np.add.at(in_folds, (fold_of[keys & GROUP_MASK], label, place), masses[label])  # type: ignore[arg-type]
+    return shared_out(bins, in_folds, held, coarse)
+
+
+def shared_out(bins: ScoreBins, in_folds: Array, held: Array, coarse: Array) -> Array:
+    """The masses of each bin in each fold, of those of coarse bins, shape (n_folds, 2, n_held); held: these bins,
+    ascending; coarse: that of each place of the table."""
     # Within a coarse bin every place has the same share in each fold: only that much is known of clusters.
     total = in_folds.sum(axis=0)
     shares = np.divide(in_folds, total, out=np.zeros(in_folds.shape), where=total > 0)

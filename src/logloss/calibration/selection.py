@@ -45,10 +45,10 @@ class CrossFit:
 
     costs: by method, of 0 and of 1 at each bin, on average over the folds; AUTO: of the stack. excess: by how much maps
     fitted without a fold have a larger loss on all rows than the one fitted to all, which is what cross-fitted losses
-    are too high by (Burman). shares: of each method in the stack. n_parameters: of each map. masses: of 0 and 1 of the
-    rows that are predicted. row: the mass of an independent observation. has_equal_rows: whether rows are independent,
-    with one weight
-    and a label of 0 or 1.
+    are too high by (Burman). shares: of each method in the stack. n_parameters: of each map. log_odds: by method,
+    what the map that was fitted to all rows gives rows of 0 and of 1 at each bin; of_folds: the same of those fitted
+    without each fold. masses: of 0 and 1 of the rows that are predicted. row: the mass of an independent observation.
+    has_equal_rows: whether rows are independent, with one weight and a label of 0 or 1.
     """
 
     bins: ScoreBins
@@ -56,6 +56,8 @@ class CrossFit:
     excess: dict[str, float]
     shares: dict[str, float]
     n_parameters: dict[str, int]
+    log_odds: dict[str, Array]
+    of_folds: dict[str, list[Array]]
     masses: Array
     row: float
     has_equal_rows: bool
@@ -159,6 +161,7 @@ def cross_fitted(
     each = [without(fold) for fold in range(len(folds))]
     judged = {m: _judged(folds, bins.masses, [one[m] for one in each], of_all[m]) for m in methods if m not in same}
     judged[IDENTITY] = costs_at(same[IDENTITY]), 0.0
+    of_folds = {m: [one[m] for one in each] for m in methods}
     # One wrong forecast of exactly 0 or 1 makes the loss of new rows infinite, even if none was wrong so far.
     alternatives = tuple(m for m in methods if m != IDENTITY or bins.inside.all())
     shares: dict[str, float] = {}
@@ -173,12 +176,15 @@ def cross_fitted(
         for fold, one in enumerate(each):
             others = [other for other in range(len(folds)) if other != fold]
             pairs = [of_pairs[min(fold, other), max(fold, other)] for other in others]
-            inner = {m: _averaged_over_folds(folds[others], [pair[m] for pair in pairs]) for m in alternatives}
+            inner = {m: averaged_over_folds(folds[others], [pair[m] for pair in pairs]) for m in alternatives}
             stacks.append(stacked(_shares_from(folds[others], inner, row), one))
-        judged[AUTO] = _judged(folds, bins.masses, stacks, stacked(shares, of_all))
+        of_all, of_folds = of_all | {AUTO: stacked(shares, of_all)}, of_folds | {AUTO: stacks}
+        judged[AUTO] = _judged(folds, bins.masses, stacks, of_all[AUTO])
     found, excess = {m: each[0] for m, each in judged.items()}, {m: each[1] for m, each in judged.items()}
     has_equal_rows = design_effect is None and bins.table.is_counted
-    return CrossFit(bins, found, excess, shares, n_parameters, bins.masses, row, has_equal_rows)
+    return CrossFit(
+        bins, found, excess, shares, n_parameters, of_all, of_folds, bins.masses, row, has_equal_rows
+    )
 
 
 def costs_at(log_odds: Array) -> Array:
@@ -200,10 +206,10 @@ def _judged(folds: Array, masses: Array, of_folds: Sequence[Array], of_all: Arra
     weights = folds.sum(axis=(1, 2)) / folds.sum()
     more = sum(weight * mean_cost(masses, cost) for weight, cost in zip(weights.tolist(), of_each, strict=True))
     excess = more - mean_cost(masses, costs_at(of_all))
-    return _averaged_over_folds(folds, of_each), excess if math.isfinite(excess) else 0.0
+    return averaged_over_folds(folds, of_each), excess if math.isfinite(excess) else 0.0
 
 
-def _averaged_over_folds(folds: Array, costs_of_folds: Sequence[Array]) -> Array:
+def averaged_over_folds(folds: Array, costs_of_folds: Sequence[Array]) -> Array:
     """Costs of each fold as those of all of them: at each bin the mean over its rows."""
     masses = folds.sum(axis=0)
     with np.errstate(invalid="ignore"):

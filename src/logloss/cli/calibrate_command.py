@@ -17,8 +17,8 @@ METHODS = ["auto", "identity", "mixture", "shift", "temperature", "platt", "beta
 
 @click.command()
 @click.argument("files", nargs=-1, required=True, metavar="FILE...|SUMMARY")
-@rows("y_true_or_summary", "y_proba", "y_logit", "sample_weight", "counts", "pos_label", "cluster", "negatives_kept")
-@rows("missing", "no_header")
+@rows("y_true_or_summary", "y_proba", "y_logit", "sample_weight", "counts", "pos_label")
+@rows("by_map", "cluster", "negatives_kept", "missing", "no_header")
 @click.option(
     "--method",
     type=click.Choice(METHODS),
@@ -52,8 +52,8 @@ def calibrate(
     requested = keywords(words)
     if y_true is None:
         named = {*requested, *(["y_proba"] if y_proba else []), *([] if y_logit is None else ["y_logit"])}
-        measured = measurement_in(files, has_columns=bool(named - {"missing", "header"}))
-        made = calibration.calibrate(measured, method=method, n_folds=folds)
+        measured = measurement_in(files, has_columns=bool(named - {"missing", "header", "by"}))
+        made = calibration.calibrate(measured, by=requested.get("by"), method=method, n_folds=folds)
     else:
         if bool(y_proba) == (y_logit is not None) or len(y_proba) > 2:
             raise click.UsageError(

@@ -361,10 +361,10 @@ def predict(
     from logloss.files.storage import replacing
     from logloss.training.matrix_input import is_svmlight
     from logloss.training.predict import ScoredSource, notes_on_lacking
-    from logloss.training.written_predictions import mapping_of, scored_svmlight, write_predictions
+    from logloss.training.written_predictions import Mapped, scored_svmlight, write_predictions
 
     predictor = load_model(model).predictor
-    mapped = mapping_of(None if calibration is None else load_as(Calibration, calibration), negatives_kept)
+    mapped = Mapped(None if calibration is None else load_as(Calibration, calibration), negatives_kept)
     table = outputs.opened(files, no_header=no_header)
     caught: list[warnings.WarningMessage] = []
     scored: ScoredSource | MemorySource
@@ -390,4 +390,4 @@ def predict(
             to_stderr(f"corrected: training kept {negatives_kept:g} of the negatives")
         say_warnings(caught)
         outputs.say_time(f"{n_rows:,} rows predicted")
-        say_notes((*scored.notes, *notes_on_lacking(getattr(scored, "lacking", {}))))
+        say_notes((*scored.notes, *notes_on_lacking(getattr(scored, "lacking", {})), *mapped.notes))

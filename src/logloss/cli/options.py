@@ -70,6 +70,11 @@ OPTIONS: dict[str, Function] = {
         say="Column of groups (repeatable): the log loss of each, and its contribution to the total.",
         several=True,
     ),
+    "by_map": _column(
+        "--by",
+        say="Column of groups (repeatable): a shift and a slope of the log-odds of each, besides the map of all rows.",
+        several=True,
+    ),
     "by_delta": _column(
         "--by",
         say="Column of groups (repeatable): the difference within each, and its contribution to the total.",

@@ -10,9 +10,11 @@ from typing import Any
 import numpy as np
 
 from logloss.calibration.answer import Calibration
+from logloss.calibration.group_effects import GroupEffects
 from logloss.calibration.maps import ISOTONIC, METHODS, MIXTURE, ScoreMap, StackedMap
 from logloss.data.grammar import HASH, OPTIONS
 from logloss.data.hashed_text import HashedText
+from logloss.data.keys import sorting
 from logloss.data.terms import Category, Numbers
 from logloss.errors import DataError
 from logloss.files.document import MOST_BYTES, document_bytes, known_fields
@@ -217,6 +219,17 @@ def _are_in_table(c: Calibration) -> bool:
     """Whether the shares of the candidates are those of the map."""
     named = dict(zip(c.candidates["method"], c.candidates["share"], strict=True))
     return {method: share for method, share in named.items() if share != 0} == c.shares
+
+
+def _are_of_groups(e: GroupEffects) -> bool:
+    """Whether there is one of each for every group, and several groups."""
+    lists = e.shifts, e.slopes, e.shift_errors, e.slope_errors, e.n_rows, e.shares, e.base_rates, e.mean_probas
+    return len(e.names) > 1 and all(len(each) == len(e.names) for each in (*lists, e.log_losses, e.expected_reductions))
+
+
+def _are_keys(e: GroupEffects) -> bool:
+    """Whether each group is another one, with a value for each column."""
+    return len(set(map(sorting, e.names))) == len(e.names) and all(len(key) == len(e.columns) for key in e.names)
 
 
 def _are_factors(m: WideModel) -> bool:
@@ -432,6 +445,14 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
     StackedMap: (
         Rule("shares", _are_shares, "a share above 0 of each map, 1 together"),
         Rule("maps", lambda m: len({each.method for each in m.maps}) == len(m.maps) > 1, "maps of several methods"),
+    ),
+    GroupEffects: (
+        Rule("columns", lambda e: len(set(e.columns)) == len(e.columns) > 0, "a column or several"),
+        Rule("names", _are_keys, "groups that differ, with a value for each column"),
+        Rule("names", _are_of_groups, "at least two groups, and as many of each of their figures"),
+        Rule("centre", lambda e: math.isfinite(e.centre), "a finite number"),
+        Rule("shifts", lambda e: all(map(math.isfinite, e.shifts)), "finite numbers"),
+        Rule("slopes", lambda e: all(map(_is_slope, e.slopes)), "finite numbers of at least 0"),
     ),
     Calibration: (
         Rule("negatives_kept", lambda c: 0 < c.negatives_kept <= 1, "a share in (0, 1]"),

@@ -17,6 +17,8 @@ from logloss.onepass.kernels import isotonic, losses, score_keys
 from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.kernels.score_keys import BITS_OF_HALF, KEY_OF_ONE, OFFSET_BITS
 from logloss.onepass.summaries import ScoreSummary
+from logloss.onepass.summaries.cells import GROUP_MASK, Cells
+from logloss.onepass.summaries.group_keys import GROUP_BITS
 from logloss.onepass.summaries.scores import LOGIT, bins_of
 from logloss.onepass.summaries.tables import CountTable, SumTable
 
@@ -366,6 +368,22 @@ def score_table_of_group(
 ) -> ScoreTable:
     """The table of one group, whose keys are numbers of scores, or (scores None) coarse bins."""
     numbers, rows, places = _together(counts, masses, 2)
+    return _table_at(numbers, rows, masses, places, scores, scale, shift)
+
+
+def score_table_of_cells(cells: Cells, scale: str, shift: int) -> tuple[ScoreTable, Array, Array]:
+    """(A table with one place for each score and group, the number of its score or its coarse bin, the number of its
+    group): a score has as many places as groups, beside each other."""
+    found, rows, places = _together(cells.counts, cells.masses, 2)
+    numbers = found >> GROUP_BITS
+    table = _table_at(numbers, rows, cells.masses, places, cells.scores, scale, shift)
+    return table, numbers, found & GROUP_MASK
+
+
+def _table_at(
+    numbers: Array, rows: Array, masses: SumTable, places: Array, scores: Array | None, scale: str, shift: int
+) -> ScoreTable:
+    """The table of rows at numbers of scores, or (scores None) coarse bins."""
     if scores is not None:
         keys = scores[numbers]
         points = of_keys(scale, keys)

@@ -10,6 +10,6 @@ from __future__ import annotations
 
 from logloss.measurement.answer import Measurement, measurement_of
 from logloss.measurement.measure import measure
-from logloss.measurement.record import SummaryRecord, summarise
+from logloss.measurement.record import SummaryRecord, summarise, summarise_groups
 
-__all__ = ["Measurement", "measure", "measurement_of", "SummaryRecord", "summarise"]
+__all__ = ["Measurement", "measure", "measurement_of", "SummaryRecord", "summarise", "summarise_groups"]

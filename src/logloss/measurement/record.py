@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import hashlib
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -18,7 +18,8 @@ import numpy as np
 from logloss.data.binding import bind
 from logloss.data.keys import GroupKey
 from logloss.data.request import RowOptions
-from logloss.data.rows import positive_text
+from logloss.data.rows import Roles, positive_text
+from logloss.data.source import Source
 from logloss.data.values import typed
 from logloss.errors import DataError
 from logloss.inference.folds import Folds
@@ -178,19 +179,59 @@ class SummaryRecord:
 
 def summarise(data: Any, requested: RowOptions, folds: Folds | None = None) -> SummaryRecord:
     """The record of the rows, from one walk over them; folds: those of out-of-fold predictions."""
-    from logloss.onepass.engines import placed
-    from logloss.onepass.run import walk
     from logloss.onepass.summaries import GroupedSummary, LossSummary
     from logloss.onepass.summaries.group_keys import CLUSTER
 
-    with placed(data, requested) as table:
-        source, roles = bind(table, requested)
+    def empty(roles: Roles) -> LossSummary:
         only = None if requested.groups is None else listed_groups(requested.groups, len(roles.by))
-        empty = LossSummary.empty(
+        return LossSummary.empty(
             GroupedSummary.empty(roles.by, only=only) if roles.by else None,
             GroupedSummary.empty(roles.cluster, CLUSTER) if roles.cluster else None,
         )
-        summary = walk(source, roles, empty, progress=requested.progress)
+
+    summary, source, roles = _walked(data, requested, empty)
+    only = None if requested.groups is None else listed_groups(requested.groups, len(roles.by))
+    notes = _absent_groups(summary, only)
+    return _record_of(summary, source, roles, requested, notes, folds)
+
+
+def summarise_groups(data: Any, requested: RowOptions, n_folds: int) -> tuple[SummaryRecord, tuple[LossSummary, ...]]:
+    """(The record of the rows, with the scores of every group; the summaries of folds of whole clusters, where there
+    are clusters), from one walk over them."""
+    from logloss.onepass.summaries import FoldedLossSummary, GroupedSummary, LossSummary
+    from logloss.onepass.summaries.group_keys import CLUSTER
+
+    def empty(roles: Roles) -> LossSummary | FoldedLossSummary:
+        groups = GroupedSummary.empty(roles.by, has_all_cells=True)
+        if not roles.cluster:
+            return LossSummary.empty(groups)
+        return FoldedLossSummary.empty(n_folds, groups, GroupedSummary.empty(roles.cluster, CLUSTER))
+
+    summary, source, roles = _walked(data, requested, empty)
+    if not isinstance(summary, FoldedLossSummary):
+        return _record_of(summary, source, roles, requested), ()
+    return _record_of(summary.whole, source, roles, requested), summary.folds
+
+
+def _walked(data: Any, requested: RowOptions, empty: Callable[[Roles], Any]) -> tuple[Any, Source, Roles]:
+    """(The summary of the rows, their source, the roles of its columns); empty: the settings of the summary."""
+    from logloss.onepass.engines import placed
+    from logloss.onepass.run import walk
+
+    with placed(data, requested) as table:
+        source, roles = bind(table, requested)
+        return walk(source, roles, empty(roles), progress=requested.progress), source, roles
+
+
+def _record_of(
+    summary: LossSummary,
+    source: Source,
+    roles: Roles,
+    requested: RowOptions,
+    notes: tuple[str, ...] = (),
+    folds: Folds | None = None,
+) -> SummaryRecord:
+    """The record of a summary; notes: beside those of the source."""
     question = Question(
         positive_text(roles),
         "" if roles.label_test is None and roles.pos_label is None else positive_text(roles),
@@ -200,7 +241,7 @@ def summarise(data: Any, requested: RowOptions, folds: Folds | None = None) -> S
         roles.negatives_kept,
     )
     parts = Parts.of(summary.pieces, requested.name)
-    notes = (*source.notes, *_absent_groups(summary, only), *_swapped(summary))
+    notes = (*source.notes, *notes, *_swapped(summary))
     return SummaryRecord(summary, question, parts, source.name or requested.name, notes, folds)
 
 

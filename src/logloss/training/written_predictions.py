@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -10,9 +10,10 @@ import numpy as np
 from logloss.answers.estimate import expit
 from logloss.data.checks.forecasts import corrected
 from logloss.data.request import check_negatives_kept
-from logloss.data.rows import Array, Column, Rows
+from logloss.data.rows import Array, Column, Rows, unknown_column
 from logloss.data.source import MemorySource
 from logloss.errors import DataError
+from logloss.text import printable
 from logloss.training.matrix_input import matrix_of_training, rows_for_model
 from logloss.training.predict import LOGIT, ScoredSource
 
@@ -24,25 +25,53 @@ if TYPE_CHECKING:
 PROBA = "y_proba"
 
 
-def mapping_of(calibration: Calibration | None, negatives_kept: float) -> Callable[[Array], Array] | None:
+class Mapped:
     """What is done to log-odds before they are probabilities: the correction for negatives left out, then the map.
 
-    None comes back where nothing is done.
+    columns: those that the map reads, of a calibration by group. n_unseen, n_rows: rows of groups that it does not
+    know, and all rows, so far.
     """
-    check_negatives_kept(negatives_kept)
-    if negatives_kept == 1:
-        return None if calibration is None else calibration.apply_logit
-    if calibration is not None and calibration.negatives_kept != 1:
-        raise DataError(
-            f"the calibration corrects for negatives_kept = {calibration.negatives_kept:g} itself; leave out "
-            f"`negatives_kept`, or it would be applied twice. Got {negatives_kept:g}."
-        )
 
-    def mapped(logits: Array) -> Array:
-        shifted: Any = corrected(None, None, logits, negatives_kept)[2]
-        return shifted if calibration is None else calibration.apply_logit(shifted)
+    def __init__(self, calibration: Calibration | None, negatives_kept: float) -> None:
+        check_negatives_kept(negatives_kept)
+        if negatives_kept != 1 and calibration is not None and calibration.negatives_kept != 1:
+            raise DataError(
+                f"the calibration corrects for negatives_kept = {calibration.negatives_kept:g} itself; leave out "
+                f"`negatives_kept`, or it would be applied twice. Got {negatives_kept:g}."
+            )
+        self._calibration, self._negatives_kept = calibration, negatives_kept
+        self.columns: tuple[str, ...] = () if calibration is None else calibration.by
+        self.n_unseen = self.n_rows = 0
 
-    return mapped
+    def check(self, source: ScoredSource | MemorySource) -> None:
+        """Refuse rows that have no column of groups."""
+        for name in self.columns:
+            if name not in source.column_names:
+                error = unknown_column(name, source.column_names)
+                raise DataError(f'the calibration is by "{printable(name)}", and the rows have {error}')
+
+    def __call__(self, logits: Array, columns: Mapping[str, Column]) -> Array:
+        """The log-odds of rows; columns: of the rows, by name."""
+        if self._negatives_kept != 1:
+            logits = corrected(None, None, logits, self._negatives_kept)[2]  # type: ignore[assignment]
+        if self._calibration is None:
+            return logits
+        effects = self._calibration.group_effects
+        if effects is None:
+            mapped: Array = self._calibration.apply_logit(logits)
+            return mapped
+        groups = {name: columns[name] for name in effects.columns}
+        self.n_rows += len(logits)
+        self.n_unseen += int((effects.numbers_of(list(groups.values())) < 0).sum())
+        mapped = self._calibration.apply_logit(logits, groups)
+        return mapped
+
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A note on rows of groups that the calibration does not know."""
+        effects = None if self._calibration is None else self._calibration.group_effects
+        text = "" if effects is None else effects.unseen_text(self.n_unseen, self.n_rows)
+        return (text,) if text else ()
 
 
 def scored_svmlight(
@@ -59,7 +88,7 @@ def write_predictions(
     kind: str,
     *,
     keep: Sequence[str] = (),
-    mapped: Callable[[Array], Array] | None = None,
+    mapped: Mapped | None = None,
     progress: Callable[[Rows], None] | None = None,
 ) -> int:
     """Write kept columns and the probability of each row, in the order of the rows; how many there were.
@@ -72,16 +101,21 @@ def write_predictions(
 
     if PROBA in keep:
         raise DataError(f'the predictions are called "{PROBA}"; a column of that name cannot be kept beside them.')
+    groups = () if mapped is None else mapped.columns
+    if mapped is not None:
+        mapped.check(scored)
+    read = tuple(dict.fromkeys((*keep, *groups)))
+    texts = tuple(dict.fromkeys((*(keep if kind == "csv" else ()), *groups)))
     n_rows = 0
     with writer(stream, kind) as write:
 
         def predict(rows: Rows) -> None:
             nonlocal n_rows
             logits = rows.columns[LOGIT].values
-            logits = logits if mapped is None else mapped(logits)
+            logits = logits if mapped is None else mapped(logits, rows.columns)
             proba = Column(expit(logits), np.isnan(logits))
             write({name: rows.columns[name] for name in keep} | {PROBA: proba})
             n_rows += rows.n_rows
 
-        rows_in_order(scored.parts((*keep, LOGIT), keep if kind == "csv" else ()), predict, progress)
+        rows_in_order(scored.parts((*read, LOGIT), texts), predict, progress)
     return n_rows

@@ -25,6 +25,7 @@ from logloss.onepass.summaries.curvature import CurvatureSummary, Leverages, Poi
 from logloss.onepass.summaries.directions import Along, AlongInverse, Directions, DirectionSummary
 from logloss.onepass.summaries.features import ColumnSummary, Levels, Mixed
 from logloss.onepass.summaries.fold_rows import FoldKeySummary, FoldRule
+from logloss.onepass.summaries.folded import FoldedLossSummary
 from logloss.onepass.summaries.grouped import GroupedSummary
 from logloss.onepass.summaries.held_out import ALL_ROWS, FoldPaths, HeldOutSummary, SharedPassSummary, requests_of
 from logloss.onepass.summaries.information_sums import InformationSummary
@@ -62,6 +63,7 @@ __all__ = [
     "FoldKeySummary",
     "FoldPaths",
     "FoldRule",
+    "FoldedLossSummary",
     "GroupedSummary",
     "HeldOutSummary",
     "InformationSummary",

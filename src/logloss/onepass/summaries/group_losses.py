@@ -18,7 +18,6 @@ from logloss.onepass.summaries.grouped import (
     N_TOTALS,
     GroupedSummary,
     GroupWorkspace,
-    may_have_cells,
 )
 from logloss.onepass.summaries.scores import ScoreWorkspace
 from logloss.onepass.summaries.tables import (
@@ -57,7 +56,7 @@ class LossesByGroup:
     def resume(self, kept: GroupedSummary) -> None:
         """Begin with what a summary holds."""
         n_groups = kept.n_groups
-        self._kind = kept.kind
+        self._kind, self._settings = kept.kind, kept
         self._totals = with_room(np.zeros((0, N_TOTALS), np.int64), n_groups)
         self._totals[kept.totals.keys] = kept.totals.counts
         self._hard: PowersByGroup | LossesByCluster
@@ -94,7 +93,7 @@ class LossesByGroup:
         else:
             self._add_hard(block.taken(~is_far), costs[~is_far], groups[~is_far], n_groups)
             self._add_general(block.taken(is_far), costs[is_far], groups[is_far], n_groups)
-        if not may_have_cells(self._kind, n_groups):
+        if not self._settings.may_have_cells(n_groups):
             self._cells = None
         if self._cells is not None:
             self._cells.add(block, groups, n_groups, slots, are_bins=are_bins)

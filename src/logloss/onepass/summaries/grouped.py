@@ -66,7 +66,8 @@ class GroupedSummary:
     totals: rows in the first column, above 0 for each key. sums: of rows with hard labels and no weights, in a
     comparison of all rows; general: of the others. cells: None where there are too many groups. A comparison has
     neither general sums nor cells. cluster_sums: of groups whose rows come in clusters; None where there are none, or
-    too many groups, or where a file of an older logloss had none.
+    too many groups, or where a file of an older logloss had none. has_all_cells: a setting, of groups only: which
+    scores each has is kept however many there are, in bins as coarse as those of clusters.
     """
 
     columns: tuple[str, ...] = ()
@@ -81,15 +82,21 @@ class GroupedSummary:
     general: SumTable = NO_GENERAL
     cells: Cells | None = NO_CELLS
     cluster_sums: ClusterSums | None = None
+    has_all_cells: bool = False
 
     @classmethod
     def empty(
-        cls, columns: tuple[str, ...] = (), kind: str = GROUP, *, only: tuple[GroupKey, ...] | None = None
+        cls,
+        columns: tuple[str, ...] = (),
+        kind: str = GROUP,
+        *,
+        only: tuple[GroupKey, ...] | None = None,
+        has_all_cells: bool = False,
     ) -> GroupedSummary:
         """Of no rows of a measurement, with its settings."""
         sums, general = (SumTable.empty(len(names[kind])) for names in (HARD_COLUMNS, GENERAL_COLUMNS))
         cells = COARSE_CELLS if kind == CLUSTER else NO_CELLS
-        return cls(columns, kind, only, sums=sums, general=general, cells=cells)
+        return cls(columns, kind, only, sums=sums, general=general, cells=cells, has_all_cells=has_all_cells)
 
     @classmethod
     def empty_of(
@@ -113,7 +120,8 @@ class GroupedSummary:
         n_totals, n_sums = self.totals.n_columns, self.sums.n_columns
         empty = GroupedSummary.empty_of(self.columns, self.kind, n_totals, n_sums, self.only)
         if self.general.n_columns:
-            empty = GroupedSummary.empty(self.columns, self.kind, only=self.only)
+            all_cells = self.has_all_cells
+            empty = GroupedSummary.empty(self.columns, self.kind, only=self.only, has_all_cells=all_cells)
         return empty if self.cluster_sums is None else replace(empty, cluster_sums=self.cluster_sums.cleared())
 
     @property
@@ -129,7 +137,11 @@ class GroupedSummary:
     @property
     def shift(self) -> int:
         """Bits by which fine bins are made coarse."""
-        return CLUSTER_SHIFT if self.is_hashed else GROUP_SHIFT
+        return CLUSTER_SHIFT if self.is_hashed or self.has_all_cells else GROUP_SHIFT
+
+    def may_have_cells(self, n_groups: int) -> bool:
+        """Whether which scores each has is kept of so many."""
+        return self.is_hashed or self.has_all_cells or n_groups <= MOST_DETAILED
 
     @property
     def n_groups(self) -> int:
@@ -155,7 +167,7 @@ class GroupedSummary:
             return mine.coarsened(level).merge(theirs.coarsened(level))
         mine, theirs = mine.renumbered(names), theirs.renumbered(names)
         cells = None
-        if mine.cells is not None and theirs.cells is not None and may_have_cells(self.kind, len(names)):
+        if mine.cells is not None and theirs.cells is not None and self.may_have_cells(len(names)):
             cells = mine.cells.merge(theirs.cells, self.scale, self.shift)
         of_clusters = None
         if mine.cluster_sums is not None and theirs.cluster_sums is not None:
@@ -174,7 +186,7 @@ class GroupedSummary:
     def _check(self, other: GroupedSummary) -> None:
         """Refuse what is keyed otherwise."""
         mine, theirs = (
-            (s.kind, s.columns, s.only, s.totals.n_columns, s.sums.n_columns, s.general.n_columns)
+            (s.kind, s.columns, s.only, s.totals.n_columns, s.sums.n_columns, s.general.n_columns, s.has_all_cells)
             for s in (self, other)
         )
         if mine != theirs:
@@ -215,11 +227,6 @@ class GroupedSummary:
     def __repr__(self) -> str:
         kind = "bucket" if self.is_hashed and self.is_over else self.kind
         return f"GroupedSummary: n_rows={count(self.n_rows)}  {kind}s of {listed(self.columns)}: {count(self.n_groups)}"
-
-
-def may_have_cells(kind: str, n_groups: int) -> bool:
-    """Whether which scores each has is kept of so many."""
-    return kind == CLUSTER or n_groups <= MOST_DETAILED
 
 
 class SumsByNumber(Protocol):
