@@ -307,7 +307,7 @@ class Calibration(Answer):
             effects = self.group_effects
             put_estimate(figures, "expected_reduction_by_group_nats", effects.expected_reduction)
             figures |= {"by": list(effects.columns), "n_groups": len(effects.names), "centre": effects.centre}
-            figures |= {"shift_sd": effects.shift_sd, "slope_sd": effects.slope_sd}
+            figures |= {"group_shift_sd": effects.shift_sd, "group_slope_sd": effects.slope_sd}
             figures["groups"] = [jsonable(row) for row in effects.table]
         figures["notes"] = list(self.notes)
         return figures

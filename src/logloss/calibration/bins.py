@@ -29,8 +29,8 @@ class ScoreBins:
     part in both labels. log_one, log_zero: log p and −log(1 − p) on average, of the rows of each label, shape (2, n);
     where p is 0 or 1 they are infinite. rows: how many rows with the same weight would have such a mass and variance:
     of 0, of 1, and of soft ones, shape (3, n). squares: sums of the squares of the masses of rows, shape (2, n).
-    bin_of: the bin of each place of the table. coarse: where folds are known by coarse bins only, as those of clusters are,
-    the coarse bin of each.
+    bin_of: the bin of each place of the table. coarse: where folds are known by coarse bins only, as those of clusters
+    are, the coarse bin of each.
     """
 
     table: ScoreTable

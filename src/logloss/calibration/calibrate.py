@@ -195,7 +195,7 @@ def calibrated(
     """The calibration that a summary makes; groups: by which there are effects; parts: folds of whole clusters."""
     summary, notes = record.summary, record.notes
     if groups is not None and groups.n_groups == 1:
-        groups, notes = None, (*notes, note_on_one_group(groups))
+        notes, groups = (*notes, note_on_one_group(groups)), None
     # No more than there are independent observations; cross-fitting needs two: of a single row one of them is empty.
     n_observations = summary.n_rows if summary.clusters is None else summary.clusters.n_groups
     n_folds = max(min(n_folds, n_observations), 2)
@@ -275,9 +275,7 @@ def residual_design_effect(table: ScoreTable, moments: Moments, error_of: ErrorO
     return _ratio_of_variances(table, moments, error_of, -table.of_zeros.proba, 1 - table.of_ones.proba)
 
 
-def _ratio_of_variances(
-    table: ScoreTable, moments: Moments, error_of: ErrorOf, if_zero: Array, if_one: Array
-) -> float:
+def _ratio_of_variances(table: ScoreTable, moments: Moments, error_of: ErrorOf, if_zero: Array, if_one: Array) -> float:
     """The variance of a mean with the errors of `error_of`, over that of independent rows; 1 at least."""
     zeros, ones = table.shares
     mean = dot(zeros, if_zero) + dot(ones, if_one)

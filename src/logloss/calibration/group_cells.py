@@ -63,7 +63,7 @@ class GroupCells:
         return len(self.names)
 
     def at(self, values: Array) -> Array:
-        """Values of the bins of all rows, of each label, at the cells, shape (2, n_cells): in coarse bins their means."""
+        """Values of the bins of all rows, of each label, at the cells, shape (2, n_cells): means in coarse bins."""
         if self.shift is None:
             return values[:, self.places]
         table, n_bins = self.whole.table, int(self.places.max()) + 1
@@ -134,9 +134,7 @@ class GroupCells:
         """Folds of the cells as those of the bins of all rows, shape (n_folds, 2, n_bins)."""
         coarse = None if self.shift is None else self.whole.table.coarse(self.shift)
         n_places = self.whole.n_bins if coarse is None else int(max(coarse.max(), self.places.max())) + 1
-        summed = np.stack(
-            [[np.bincount(self.places, masses, n_places) for masses in each] for each in folds]
-        )
+        summed = np.stack([[np.bincount(self.places, masses, n_places) for masses in each] for each in folds])
         if coarse is None:
             return summed
         held = np.unique(coarse)

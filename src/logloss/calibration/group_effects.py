@@ -29,11 +29,11 @@ class GroupEffects:
     A log-odds η of the map becomes η + shift + (slope − 1)·(η − centre) in each group.
 
     columns: the columns of the groups. names: the values of each group, in order. centre: the log-odds at which shifts
-    are stated. shifts, slopes: of each group, shrunken; shift_errors, slope_errors: their posterior standard deviations.
-    shift_sd, slope_sd: standard deviations of both between groups, as chosen by the marginal likelihood; 0: no group
-    differs. n_rows, shares, base_rates, mean_probas, log_losses: of each group, uncalibrated. expected_reductions: of the
-    log loss of each group by the whole calibration, in nats per row of the group. expected_reduction: of the log loss of
-    all rows beyond what the map of all rows reduces it by.
+    are stated. shifts, slopes: of each group, shrunken; shift_errors, slope_errors: their posterior standard
+    deviations. shift_sd, slope_sd: standard deviations of both between groups, as chosen by the marginal likelihood; 0:
+    no group differs. n_rows, shares, base_rates, mean_probas, log_losses: of each group, uncalibrated.
+    expected_reductions: of the log loss of each group by the whole calibration, in nats per row of the group.
+    expected_reduction: of the log loss of all rows beyond what the map of all rows reduces it by.
     """
 
     columns: tuple[str, ...]
@@ -56,9 +56,7 @@ class GroupEffects:
     @property
     def table(self) -> SmallTable:
         """The groups, one row each."""
-        columns: dict[str, list[Any]] = {
-            name: [key[k] for key in self.names] for k, name in enumerate(self.columns)
-        }
+        columns: dict[str, list[Any]] = {name: [key[k] for key in self.names] for k, name in enumerate(self.columns)}
         columns |= {"rows": list(self.n_rows)}
         arrays = {"shift": self.shifts, "shift_error": self.shift_errors, "slope": self.slopes}
         arrays |= {"slope_error": self.slope_errors, "share": self.shares, "mean_proba": self.mean_probas}
@@ -106,12 +104,14 @@ class GroupEffects:
 
     def _check_kinds(self, column: str, kinds: set[str], values: Sequence[Value]) -> None:
         """Refuse values of which none can be a group, as numbers where the groups are known as text."""
-        given = {_kind(value) for value in values}
-        if "nothing" in given or not given or given & kinds or not kinds - {"nothing"}:
+        values = [value for value in values if value is not None]
+        given, kinds = {_kind(value) for value in values}, kinds - {"nothing"}
+        if not given or not kinds or given & kinds:
             return
-        known = next(key[self.columns.index(column)] for key in self.names if key[self.columns.index(column)] is not None)
+        place = self.columns.index(column)
+        known = next(key[place] for key in self.names if key[place] is not None)
         raise DataError(
-            f'the groups of "{printable(column)}" are {listed(sorted(kinds - {"nothing"}))} in this calibration, such '
+            f'the groups of "{printable(column)}" are {listed(sorted(kinds))} in this calibration, such '
             f"as {value_text(known)}; got {listed(sorted(given))}, such as {value_text(values[0])}. Columns of CSV "
             "files are text."
         )
@@ -136,9 +136,7 @@ class GroupEffects:
                     f"{listed([printable(str(name)) for name in names], 20)}."
                 )
             found = [as_column(groups[name], name) for name in self.columns]
-        lengths = {"y_proba": n_rows} | {
-            name: len(each.values) for name, each in zip(self.columns, found, strict=True)
-        }
+        lengths = {"y_proba": n_rows} | {name: len(each.values) for name, each in zip(self.columns, found, strict=True)}
         check_lengths(lengths)
         return found
 
@@ -157,7 +155,7 @@ def _names_of(groups: Any) -> list[Any] | None:
     if isinstance(groups, Mapping):
         return list(groups)
     names = getattr(groups, "column_names", None)
-    if names is None and np.ndim(getattr(groups, "columns", None)) == 1:
+    if names is None and hasattr(groups, "columns") and not isinstance(groups, np.ndarray):
         names = groups.columns
     return None if names is None else list(names)
 

@@ -50,9 +50,7 @@ class GroupFit:
     has_clusters: bool
     fold_reductions: Array
 
-    def total(
-        self, candidates: CrossFit, method: str, moments: Moments, reason: str
-    ) -> tuple[Estimate, Estimate]:
+    def total(self, candidates: CrossFit, method: str, moments: Moments, reason: str) -> tuple[Estimate, Estimate]:
         """(The expected reduction by the map of a method and groups, the part of it that is due to groups); reason: why
         there is no interval, if there is none."""
         degrees = float(self.effects.degrees.sum())
@@ -190,7 +188,8 @@ def fitted_groups(
         rest[rest < 1e-9 * masses] = 0.0
         own = fitted_effects(cells.rows(log_odds, rest, row), start=effects)
         alike.append(losses_at(log_odds))
-        after.append(losses_at(own.log_odds(log_odds, cells.groups)))
+        # Where no group differs, what is handed out is the map of all rows, whatever folds find.
+        after.append(losses_at(own.log_odds(log_odds, cells.groups)) if effects.is_any else alike[-1])
     weights = folds.sum(axis=(1, 2)) / folds.sum()
     fitted = losses_at(of_all), losses_at(effects.log_odds(of_all, cells.groups))
     excess_alike, excess = (

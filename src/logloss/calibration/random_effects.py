@@ -82,6 +82,11 @@ class Effects:
     evidence: float
     centre: float
 
+    @property
+    def is_any(self) -> bool:
+        """Whether groups differ at all."""
+        return not all(map(math.isinf, self.precisions))
+
     def log_odds(self, log_odds: Array, groups: Array) -> Array:
         """The log-odds of rows of these groups; of a number below 0 as they are."""
         return moved(log_odds, self.shift, self.slope, self.centre, groups)
@@ -120,6 +125,7 @@ def fitted_effects(
     degrees = np.einsum("gij,jig->g", covariance, information)
     evidence = float((mode.evidence - _objective(rows, np.zeros(2), np.zeros((2, rows.n_groups)))).sum())
     found = tuple(value if value < MOST else math.inf for value in precisions)
+    at = np.where(np.isinf(found)[:, None], 0.0, at)
     return Effects(at[0], 1 + at[1], covariance, degrees, (found[0], found[1]), evidence, rows.centre)
 
 
@@ -195,7 +201,9 @@ def _objective(rows: GroupRows, precisions: Array, at: Array) -> Array:
     return -rows.sums(rows.masses * costs) - 0.5 * (precisions[:, None] * at**2).sum(axis=0)
 
 
-def _mode(rows: GroupRows, precisions: Array, at: Array, has_slope: Array | None = None, little: float = LITTLE_GAIN) -> _Mode:
+def _mode(
+    rows: GroupRows, precisions: Array, at: Array, has_slope: Array | None = None, little: float = LITTLE_GAIN
+) -> _Mode:
     """The greatest ℓ − ½ bᵀΛb of each group, by Newton's method. has_slope: where v is free, everywhere if left out."""
     free = np.ones(rows.n_groups, bool) if has_slope is None else has_slope
     value = _objective(rows, precisions, at)

@@ -182,9 +182,7 @@ def cross_fitted(
         judged[AUTO] = _judged(folds, bins.masses, stacks, of_all[AUTO])
     found, excess = {m: each[0] for m, each in judged.items()}, {m: each[1] for m, each in judged.items()}
     has_equal_rows = design_effect is None and bins.table.is_counted
-    return CrossFit(
-        bins, found, excess, shares, n_parameters, of_all, of_folds, bins.masses, row, has_equal_rows
-    )
+    return CrossFit(bins, found, excess, shares, n_parameters, of_all, of_folds, bins.masses, row, has_equal_rows)
 
 
 def costs_at(log_odds: Array) -> Array:

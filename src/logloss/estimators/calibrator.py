@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import numpy as np
@@ -10,7 +10,7 @@ from numpy.typing import ArrayLike
 from sklearn.base import BaseEstimator, ClassifierMixin, MetaEstimatorMixin, clone
 from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import BaseCrossValidator, check_cv
-from sklearn.utils import get_tags, indexable
+from sklearn.utils import _safe_indexing, get_tags, indexable
 from sklearn.utils.multiclass import check_classification_targets, type_of_target
 from sklearn.utils.validation import (
     _check_sample_weight,
@@ -23,6 +23,7 @@ from logloss.answers.estimate import expit
 from logloss.calibration import calibrate
 from logloss.data.rows import Array
 from logloss.data.source import warn_of_order
+from logloss.errors import DataError
 from logloss.estimators.cross_fitting import Scores, fold_scores, scores_of, trained
 
 PREFIT = "prefit"
@@ -46,6 +47,10 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         classifier is already trained, on other rows.
     negatives_kept : float in (0, 1]
         As in `logloss.calibrate`.
+    groups : name or number of a column of X, or list of them, optional
+        Calibration by group, as `by` in `logloss.calibrate`: each value has a shrunken shift and slope of its own, and
+        values that were not seen get the map of all rows. Names need a frame. The classifier is given all of X, these
+        columns included.
 
     Attributes
     ----------
@@ -72,11 +77,13 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         method: str = "auto",
         cv: int | str | BaseCrossValidator | Iterable[tuple[Array, Array]] = 5,
         negatives_kept: float = 1.0,
+        groups: str | int | Sequence[str | int] | None = None,
     ) -> None:
         self.estimator = estimator
         self.method = method
         self.cv = cv
         self.negatives_kept = negatives_kept
+        self.groups = groups
 
     def fit(self, X: Any, y: ArrayLike, sample_weight: ArrayLike | None = None) -> Calibrator:
         """Train the classifier, and fit a map to its predictions for rows it was not trained on.
@@ -100,7 +107,7 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         ValueError
             If labels are not of two classes, a class has too few rows for the folds, or a row is in no test fold.
         DataError
-            If scores or weights are invalid, or `method` or `negatives_kept` is. It is a ValueError, too.
+            If scores or weights are invalid, or `method`, `negatives_kept` or `groups` is. It is a ValueError, too.
         """
         if y is None:
             raise ValueError("requires y to be passed, but the target y is None.")
@@ -131,6 +138,7 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
             y_proba=None if scores.is_logit else scores.values,
             y_logit=scores.values if scores.is_logit else None,
             sample_weight=weight,
+            by=self._groups_of(X),
             method=self.method,
             negatives_kept=self.negatives_kept,
         )
@@ -160,11 +168,30 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """Calibrated probabilities of both classes, shape (n_rows, 2)."""
         check_is_fitted(self)
         scores = scores_of(self.estimator_, X)
+        # All rows of training may have been of one group: then there is one map.
+        groups = self._groups_of(X) if self.calibration_.by else None
         if not scores.is_logit:
-            one = np.asarray(self.calibration_.apply(scores.values))
+            one = np.asarray(self.calibration_.apply(scores.values, groups))
             return np.stack([1 - one, one], axis=1)
-        log_odds = np.asarray(self.calibration_.apply_logit(scores.values))
+        log_odds = np.asarray(self.calibration_.apply_logit(scores.values, groups))
         return np.stack([expit(-log_odds), expit(log_odds)], axis=1)
+
+    def _groups_of(self, X: Any) -> dict[str, Any] | None:
+        """The columns of X that groups are told by, by name; None without groups."""
+        if self.groups is None:
+            return None
+        chosen = [self.groups] if isinstance(self.groups, str | int) else list(self.groups)
+        if not chosen or not all(isinstance(each, str | int) and not isinstance(each, bool) for each in chosen):
+            raise DataError(f"`groups` must be the name or number of a column of X, or a list; got {self.groups!r}.")
+        found: dict[str, Any] = {}
+        for each in chosen:
+            try:
+                found[str(each)] = _safe_indexing(X, each, axis=1)
+            except (ValueError, IndexError, KeyError) as error:
+                raise DataError(
+                    f"`groups` must name a column of X; {each!r} is none: {str(error).strip('.')}."
+                ) from error
+        return found
 
     def predict(self, X: Any) -> Array:
         """The more probable class of each row."""

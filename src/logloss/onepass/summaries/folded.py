@@ -1,4 +1,4 @@
-"""The summary of a measurement for each of some folds of whole clusters: what is fitted to some can be judged on others.
+"""The summary of a measurement for each fold of whole clusters: what is fitted to some can be judged on others.
 
 Which fold a cluster is in follows from its hash alone, so that every block, worker and run agrees.
 """

@@ -9,7 +9,7 @@ from matplotlib.axes import Axes
 
 from logloss.answers.estimate import logit
 from logloss.show.drawings.picture import Drawing
-from logloss.show.plot.style import BLUE, DOTTED, from_zero, muted, name_rows, whisker
+from logloss.show.plot.style import BLUE, DOTTED, from_zero, muted, name_rows, reference_line, whisker, whiskers
 from logloss.show.words.of_calibration import named
 
 # Ticks of axes in log-odds.
@@ -55,9 +55,26 @@ def reduction(ax: Axes, drawing: Drawing) -> None:
     from_zero(ax, "expected reduction of the log loss (nats per row)")
 
 
-DRAWN = {"map": map_of, "reduction": reduction}
+def groups(ax: Axes, drawing: Drawing) -> None:
+    """The shift of each group at the left, its slope at the right, with intervals."""
+    rows = drawing.table("groups")
+    right = ax.inset_axes((0.56, 0, 0.44, 1))
+    ax.set_axis_off()
+    left = ax.inset_axes((0, 0, 0.5, 1))
+    for own, key, at, label in ((left, "shift", 0, "shift (log-odds)"), (right, "slope", 1, "slope")):
+        name_rows(own, rows["group"] if own is left else [""] * len(rows))
+        whiskers(own, rows[key], rows[f"{key}_low"], rows[f"{key}_high"], color=BLUE)
+        reference_line(own, x=at)
+        own.margins(x=0.06)
+        own.locator_params(axis="x", nbins=4)
+        own.set_xlabel(label)
+
+
+DRAWN = {"map": map_of, "reduction": reduction, "groups": groups}
 
 
 def height_mm(drawing: Drawing) -> float:
     """How tall a picture is."""
+    if "groups" in drawing.tables:
+        return 22 + 5 * len(drawing.table("groups"))
     return 86.0 if drawing.kind == "map" else 22 + 5.5 * len(drawing.tables.get("candidates", ()))

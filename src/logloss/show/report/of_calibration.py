@@ -8,9 +8,12 @@ from logloss.calibration import Calibration
 from logloss.calibration.maps import IDENTITY
 from logloss.calibration.selection import AUTO
 from logloss.show import page
+from logloss.show.words import of_group_effects
 from logloss.show.words.of_calibration import advice, described, named, percents
-from logloss.text import counted, fixed, significant
+from logloss.text import capital, confidence, counted, fixed, significant
 
+# Groups that a page lists.
+ON_PAGES = 200
 # What each map does, from the simplest.
 WHAT = {
     "identity": "leaves the probabilities as they are",
@@ -52,7 +55,7 @@ def head(c: Calibration) -> str:
 
 def sentences(c: Calibration) -> list[str]:
     """The answer, and what the map is."""
-    if c.method == "identity":
+    if c.method == "identity" and c.group_effects is None:
         return [advice(c, "")]
     what = WHAT.get(c.method, "is the weighted average of maps in log-odds, by their cross-validated log loss")
     text = f"The map: {described(c)}; it {what}."
@@ -61,7 +64,14 @@ def sentences(c: Calibration) -> list[str]:
             f" The log loss was {fixed(c.log_loss, 4)} nats per row; {fixed(c.log_loss_after, 4)} is expected on new "
             f"rows (cross-validated in {counted(c.n_folds, 'fold')})."
         )
-    return [advice(c, ""), text]
+    if c.group_effects is None:
+        return [advice(c, ""), text]
+    part = c.group_effects.expected_reduction
+    ends = f" ({confidence(part.low, part.high, 4)})" if part.has_interval else ""
+    of_groups = (
+        f"{capital(of_group_effects.described(c.group_effects))}; that is expected to save {fixed(part, 4)}{ends}."
+    )
+    return [advice(c, ""), text, of_groups]
 
 
 def main_table(c: Calibration) -> tuple[list[list[str]], str]:
@@ -78,7 +88,11 @@ def main_table(c: Calibration) -> tuple[list[list[str]], str]:
 
 def sections(c: Calibration) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
-    shown = [("Maps that were tried", page.table(*main_table(c), label="Maps"))]
+    shown = []
+    if c.group_effects is not None:
+        table = page.table(*of_group_effects.group_table(c.group_effects, ON_PAGES), label="Groups")
+        shown.append(("Groups", table + page.paragraphs(of_group_effects.remarks(c.group_effects, ON_PAGES))))
+    shown.append(("Maps that were tried", page.table(*main_table(c), label="Maps")))
     rows = [["", ""]]
     rows += [[name, significant(value, 6)] for name, value in c.parameters.items() if not isinstance(value, list)]
     if len(rows) > 1:
@@ -98,7 +112,7 @@ def _choice(c: Calibration) -> str:
 def remarks(c: Calibration) -> str:
     """How the reduction was estimated."""
     clause = ["The uncalibrated probabilities were requested: no map was fitted."]
-    if c.requested != IDENTITY:
+    if c.requested != IDENTITY or c.group_effects is not None:
         how = "the rows of each fold are predicted by maps that were fitted to the other folds"
         clause = [f"The expected reduction is cross-validated: {how}. {_choice(c)}"]
     if not c.is_exact:

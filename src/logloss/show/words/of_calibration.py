@@ -6,6 +6,7 @@ import math
 
 from logloss.calibration import Calibration
 from logloss.calibration.maps import ScoreMap
+from logloss.show.words import of_group_effects
 from logloss.text import (
     LONGEST_NAMED,
     columns,
@@ -21,7 +22,10 @@ from logloss.text import (
 
 def text_of(c: Calibration) -> str:
     """The whole calibration."""
-    return printable_lines("\n\n".join("\n".join(lines) for lines in (_head(c), _reduction(c), _tried(c)) if lines))
+    groups = of_group_effects.lines_of(c)
+    return printable_lines(
+        "\n\n".join("\n".join(lines) for lines in (_head(c), _reduction(c), groups, _tried(c)) if lines)
+    )
 
 
 def advice(c: Calibration, command: str) -> str:
@@ -31,7 +35,7 @@ def advice(c: Calibration, command: str) -> str:
         return f"{clause}:\n  {command}" if command else f"{clause}."
     if not c.is_worthwhile:
         rows = counted(c.n_rows, "row")
-        if c.method == "identity":
+        if c.method == "identity" and c.group_effects is None:
             is_requested = c.requested == c.method
             return (
                 f"No map was tried on {rows}."
@@ -107,7 +111,10 @@ def _head(c: Calibration) -> list[str]:
     clause = [f"fitted to {counted(c.n_rows, 'row')}{of}", f"positive: {printable(c.positive, LONGEST_NAMED)}"]
     if c.negatives_kept != 1:
         clause.append(f"log-odds shifted first, as training kept {c.negatives_kept:g} of the negatives")
-    lines = [f"Calibration: {described(c)}", "; ".join(clause)]
+    lines = [f"Calibration: {described(c)}"]
+    if c.group_effects is not None:
+        lines.append(of_group_effects.described(c.group_effects))
+    lines.append("; ".join(clause))
     for name, value in (("at_zero", 0), ("at_one", 1)):
         if name in c.parameters:
             lines.append(f"a predicted probability of exactly {value} becomes {significant(c.parameters[name])}")
@@ -121,7 +128,7 @@ def _reduction(c: Calibration) -> list[str]:
     if math.isnan(c.expected_reduction):
         reason = c.expected_reduction.reason
         return [f"log loss  {fixed(c.log_loss, 4)} nats; its expected reduction is not available: {reason}"]
-    if c.method == "identity":
+    if c.method == "identity" and c.group_effects is None:
         return [f"log loss  {fixed(c.log_loss, 4)} nats. {advice(c, '')}"]
     spread = c.expected_reduction.reason
     if c.expected_reduction.has_interval:
@@ -129,11 +136,20 @@ def _reduction(c: Calibration) -> list[str]:
     share = ""
     if math.isfinite(c.expected_reduction_share):
         share = f"{percent(c.expected_reduction_share, 1)} of the log loss"
+    after = f"cross-validated in {counted(c.n_folds, 'fold')}"
     rows = [
         ["log loss", f"{fixed(c.log_loss, 4)} nats", "uncalibrated", ""],
-        ["", fixed(c.log_loss_after, 4), f"recalibrated, cross-validated in {counted(c.n_folds, 'fold')}", ""],
+        ["", fixed(c.log_loss_after, 4), f"recalibrated, {after}", ""],
         ["expected reduction", fixed(c.expected_reduction, 4), spread, share],
     ]
+    if c.group_effects is not None:
+        part, by = c.group_effects.expected_reduction, of_group_effects.names_of(c.group_effects)
+        rows[1][2] = f"recalibrated by {by}, {after}"
+        if c.method != "identity":
+            alike = fixed(c.log_loss_after + part, 4)
+            rows.insert(1, ["", alike, f"recalibrated by one map for all rows, {after}", ""])
+        ends = confidence(part.low, part.high, 4) if part.has_interval else part.reason
+        rows.append([f"of which by {by}", fixed(part, 4), ends, ""])
     lines = [line.rstrip() for line in columns(rows, "llll", gap="   ")]
     if not c.is_exact:
         lines.append(f"fitted to bins: certified to be at most {significant(c.gap, 2)} nats per row above its optimum")
