@@ -13,7 +13,7 @@ from logloss.answers.estimate import INFINITE, Estimate, SamplingError, with_int
 from logloss.answers.small_table import SmallTable
 from logloss.calibration.answer import Calibration
 from logloss.calibration.bins import folds_of, score_bins_of
-from logloss.calibration.by_group import (
+from logloss.calibration.calibrated_groups import (
     cells_and_folds,
     columns_of_measurement,
     groups_of,

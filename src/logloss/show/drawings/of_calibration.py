@@ -12,7 +12,7 @@ from logloss.answers.small_table import SmallTable
 from logloss.calibration import Calibration
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_calibration import described, named, percents, shares_text
-from logloss.show.words.of_group_effects import by_saving, names_of
+from logloss.show.words.of_group_effects import by_reduction, names_of
 from logloss.show.words.of_measurement import group_value
 from logloss.text import capital, count, fixed, printable, significant
 
@@ -80,7 +80,7 @@ def groups(c: Calibration) -> Drawing:
     if effects is None:
         return not_drawn("groups", "Groups", "it needs groups (by=)")
     title = f"Shift and slope by {names_of(effects)}"
-    rows, values = by_saving(effects, MOST_GROUPS), effects.table
+    rows, values = by_reduction(effects, MOST_GROUPS), effects.table
     found = []
     for row in rows:
         name = " · ".join(group_value(row[column], values[column]) for column in effects.columns)

@@ -68,9 +68,8 @@ def sentences(c: Calibration) -> list[str]:
         return [advice(c, ""), text]
     part = c.group_effects.expected_reduction
     ends = f" ({confidence(part.low, part.high, 4)})" if part.has_interval else ""
-    of_groups = (
-        f"{capital(of_group_effects.described(c.group_effects))}; that is expected to save {fixed(part, 4)}{ends}."
-    )
+    less = f"the log loss is expected to fall by another {fixed(part, 4)} nats per row{ends}"
+    of_groups = f"{capital(of_group_effects.described(c.group_effects))}; {less}."
     return [advice(c, ""), text, of_groups]
 
 

@@ -1,4 +1,4 @@
-"""The groups of a calibration in words: their shifts and slopes, and what each is expected to save."""
+"""The groups of a calibration in words: their shifts and slopes, and the expected reduction of each."""
 
 from __future__ import annotations
 
@@ -29,8 +29,8 @@ def described(effects: GroupEffects) -> str:
     return f"then by {names_of(effects)}: a {what} of the log-odds of each of {counted(len(effects.names), 'group')}"
 
 
-def by_saving(effects: GroupEffects, most: int) -> list[dict[str, Any]]:
-    """The groups by what each saves of the loss of all rows: its share times its expected reduction, largest first."""
+def by_reduction(effects: GroupEffects, most: int) -> list[dict[str, Any]]:
+    """The groups by their part of the expected reduction of all rows: the share times that of the group, largest first."""
 
     def falling(row: dict[str, Any]) -> float:
         saved = row["share"] * row["expected_reduction_nats"]
@@ -41,7 +41,7 @@ def by_saving(effects: GroupEffects, most: int) -> list[dict[str, Any]]:
 
 def group_table(effects: GroupEffects, most: int) -> tuple[list[list[str]], str]:
     """The table of groups, and how its columns are aligned."""
-    rows, table = by_saving(effects, most), effects.table
+    rows, table = by_reduction(effects, most), effects.table
     reasons = any(row["reason"] for row in rows)
     head = [*(printable(name) for name in effects.columns), "rows", "predicted", "observed", "shift", "slope"]
     head += ["log loss", "expected reduction", "95% CI"]
