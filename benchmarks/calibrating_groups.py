@@ -50,8 +50,8 @@ POPULATIONS = {
     "clusters": Population(4000, 8, 0.4, 0.2, n_clusters=150),
     "clusters, no effects": Population(4000, 8, n_clusters=150),
 }
-# Groups with fewer of these are not judged by themselves.
-FEWEST_OF_GROUP = 100
+# Groups with fewer new rows are not judged by themselves.
+FEWEST_OF_GROUP = 5
 
 
 class Sample:

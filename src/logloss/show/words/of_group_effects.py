@@ -30,7 +30,7 @@ def described(effects: GroupEffects) -> str:
 
 
 def by_reduction(effects: GroupEffects, most: int) -> list[dict[str, Any]]:
-    """The groups by their part of the expected reduction of all rows: the share times that of the group, largest first."""
+    """The groups by their part of the expected reduction of all rows, the largest first: share times own reduction."""
 
     def falling(row: dict[str, Any]) -> float:
         saved = row["share"] * row["expected_reduction_nats"]
