@@ -40,6 +40,7 @@ from logloss.onepass.summaries import (
     Face,
     FoldKeySummary,
     FoldPaths,
+    FoldedLossSummary,
     FoldRule,
     GroupedSummary,
     HeldOutSummary,
@@ -172,6 +173,7 @@ def shared_pass(block) -> SharedPassSummary:
 COMPARED = {"by": ("by",), "cluster": ("cluster",), "order": "order"}
 
 
+ALL_CELLS = GroupedSummary.empty(("by",), has_all_cells=True)
 # How to make a summary of each class: rows to draw, the empty one, and that of a block.
 MAKERS = {
     LossSum: (tables(), LossSum.empty(), LossSum.of),
@@ -182,6 +184,13 @@ MAKERS = {
         grouped_tables(PROBAS),
         GroupedSummary.empty(("by",)),
         lambda block: LossSummary.of(block, GroupedSummary.empty(("by",))).groups,
+    ),
+    FoldedLossSummary: (
+        grouped_tables(PROBAS),
+        FoldedLossSummary.empty(3, ALL_CELLS, GroupedSummary.empty(("cluster",), group_keys.CLUSTER)),
+        lambda block: FoldedLossSummary.of(
+            block, 3, ALL_CELLS, GroupedSummary.empty(("cluster",), group_keys.CLUSTER)
+        ),
     ),
     ComparisonSummary: (
         two_forecast_tables(PROBAS),
