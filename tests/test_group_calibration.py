@@ -44,7 +44,7 @@ BY_COUNTRY = calibrate(TABLE, y_true="y", y_proba="p", by="country")
 
 
 def by_columns(by, **words):
-    return calibrate(TABLE, y_true="y", y_proba="p", by=by, **words)
+    return calibrate(TABLE, y_true="y", y_proba="p", by=by, method="platt", **words)
 
 
 def without_groups(c):
@@ -53,14 +53,14 @@ def without_groups(c):
 
 def test_many_rows_of_a_group_are_calibrated_as_by_themselves():
     """With the identity as the map of all rows an effect is a line in the log-odds: that of statsmodels for each group,
-    but for what 4,000 rows of a precision of about 2 shrink it by (0.02)."""
+    but for what it is shrunk by, half of its standard error of 0.08 at most."""
     groups, proba, y = sample(2, 16_000)
     c = calibrate(y, proba, by=groups, method="identity")
     for group in range(4):
         own = groups == group
-        line = sm.Logit(y[own], sm.add_constant(logit(proba[own]))).fit(disp=0)
+        line = sm.Logit(y[own].astype(float), sm.add_constant(logit(proba[own]))).fit(disp=0)
         mine = logit(c.apply([0.2, 0.7], groups=[group, group]))
-        assert mine == pytest.approx(line.predict([[1, logit(0.2)], [1, logit(0.7)]], which="linear"), abs=0.02)
+        assert mine == pytest.approx(line.predict([[1, logit(0.2)], [1, logit(0.7)]], which="linear"), abs=0.04)
 
 
 def test_the_table_has_each_group_and_what_was_observed_there():
@@ -111,19 +111,20 @@ def test_groups_of_several_columns_come_as_a_table(make):
 
 def test_a_measurement_has_what_is_needed():
     m = measure(TABLE, y_true="y", y_proba="p", by=["country", "half"])
-    assert calibrate(m, by=["country", "half"]).group_effects == by_columns(["country", "half"]).group_effects
-    margin = calibrate(m, by="country")
+    of_both = calibrate(m, by=["country", "half"], method="platt")
+    assert of_both.group_effects == by_columns(["country", "half"]).group_effects
+    margin = calibrate(m, by="country", method="platt")
     assert margin.groups["country"] == NAMES.tolist()
-    assert margin.groups["shift"] == pytest.approx(BY_COUNTRY.groups["shift"], abs=1e-6)
+    assert margin.groups["shift"] == pytest.approx(by_columns("country").groups["shift"], abs=1e-6)
 
 
 def test_scores_in_bins_give_nearly_the_same(monkeypatch):
     """Coarse bins of a quarter of log-odds: a shift is off by less than a tenth of its standard error."""
     from logloss.onepass.summaries import cells
 
-    fine = calibrate(Y, P, by=G)
+    fine = calibrate(Y, P, by=G, method="platt")
     monkeypatch.setattr(cells, "MOST_CELLS", 100)
-    coarse = calibrate(Y, P, by=G)
+    coarse = calibrate(Y, P, by=G, method="platt")
     errors = np.array(fine.groups["shift_error"])
     assert np.abs(np.array(fine.groups["shift"]) - coarse.groups["shift"]).max() < 0.1 * errors.min()
     assert coarse.expected_reduction == pytest.approx(fine.expected_reduction, abs=5e-4)
@@ -132,15 +133,15 @@ def test_scores_in_bins_give_nearly_the_same(monkeypatch):
 def test_more_groups_than_a_measurement_details_are_calibrated_from_rows():
     groups, proba, y = sample(3, 3000, np.zeros(300), np.ones(300))
     assert len(calibrate(y, proba, by=groups).groups) == len(np.unique(groups)) > 256
-    with pytest.raises(DataError, match="keeps the scores of at most 256 groups; \"by\" has 300"):
+    with pytest.raises(DataError, match='keeps the scores of at most 256 groups; "by" has 300'):
         calibrate(measure(y, proba, by=groups), by="by")
 
 
 def test_groups_without_effects_are_shrunk_to_nearly_nothing():
-    """Of ten samples the reduction that is due to groups is never below what two numbers of 2,000 rows can lose."""
-    for seed in range(10):
+    """Eight groups of 250 rows have shifts with standard errors of 0.15 by themselves, and move by a tenth of that."""
+    for seed in range(6):
         groups, proba, y = sample(seed, 2000, np.zeros(8), np.ones(8))
-        c = calibrate(y, proba, by=groups)
+        c = calibrate(y, proba, by=groups, method="platt")
         assert c.group_effects.shift_sd < 0.2
         moved = np.asarray(c.apply(proba, groups)) - without_groups(c).apply(proba)
         assert np.abs(moved).mean() < 0.02
@@ -148,15 +149,15 @@ def test_groups_without_effects_are_shrunk_to_nearly_nothing():
 
 def test_the_scale_of_the_weights_changes_nothing():
     w = np.random.default_rng(3).lognormal(0, 0.5, 4000)
-    first, other = (calibrate(Y, P, by=G, sample_weight=w * k) for k in (1.0, 1e-3))
+    first, other = (calibrate(Y, P, by=G, sample_weight=w * k, method="platt") for k in (1.0, 1e-3))
     assert other.groups["shift"] == pytest.approx(first.groups["shift"], abs=1e-6)
     assert float(other.expected_reduction) == pytest.approx(float(first.expected_reduction), abs=1e-8)
 
 
 def test_counts_are_rows():
     n = np.random.default_rng(5).integers(0, 4, 4000)
-    counted = calibrate(Y, P, by=G, counts=n)
-    repeated = calibrate(np.repeat(Y, n), np.repeat(P, n), by=np.repeat(G, n))
+    counted = calibrate(Y, P, by=G, counts=n, method="shift")
+    repeated = calibrate(np.repeat(Y, n), np.repeat(P, n), by=np.repeat(G, n), method="shift")
     assert counted.group_effects == repeated.group_effects
 
 
@@ -165,9 +166,9 @@ def test_folds_keep_clusters_whole():
     without it is narrower by the root of five."""
     many = [np.repeat(each, 5) for each in (Y, P, G)]
     cluster = np.repeat(np.arange(4000), 5)
-    once = calibrate(Y, P, by=G).group_effects.expected_reduction
-    whole = calibrate(many[0], many[1], by=many[2], cluster=cluster).group_effects.expected_reduction
-    split = calibrate(many[0], many[1], by=many[2]).group_effects.expected_reduction
+    once = calibrate(Y, P, by=G, method="platt").group_effects.expected_reduction
+    whole = calibrate(many[0], many[1], by=many[2], cluster=cluster, method="platt").group_effects.expected_reduction
+    split = calibrate(many[0], many[1], by=many[2], method="platt").group_effects.expected_reduction
     width = [each.high - each.low for each in (once, whole, split)]
     assert width[2] == pytest.approx(width[0] / 5**0.5, rel=0.1)
     # Of ten folds a standard error has one of its own of a quarter, and t with 9 degrees of freedom is wider by 15%.
@@ -208,7 +209,7 @@ def test_forecasts_of_exactly_one_become_what_their_group_has():
 def test_one_group_has_the_map_of_all_rows_and_says_so():
     c = by_columns("one")
     assert c.by == ()
-    assert c.map == calibrate(TABLE, y_true="y", y_proba="p").map
+    assert c.map == calibrate(TABLE, y_true="y", y_proba="p", method="platt").map
     assert c.notes[-1] == 'every row is of one group of "one", 1: its map is that of all rows'
 
 
@@ -236,7 +237,7 @@ def test_groups_that_cannot_be_are_refused(words, says):
 
 def test_too_many_groups_are_refused():
     n = 5000
-    with pytest.raises(DataError, match="at most 4,096 groups are calibrated; \"by\" has more"):
+    with pytest.raises(DataError, match='at most 4,096 groups are calibrated; "by" has more'):
         calibrate(np.resize(Y, n), np.resize(P, n), by=np.arange(n))
 
 
@@ -295,7 +296,9 @@ def test_files_of_before_have_no_groups():
 
 def fields_without_head(fields):
     """The fields of a document without those that every document has."""
-    return {name: value for name, value in fields.items() if name in {each.name for each in dataclasses.fields(BY_COUNTRY)}}
+    return {
+        name: value for name, value in fields.items() if name in {each.name for each in dataclasses.fields(BY_COUNTRY)}
+    }
 
 
 @pytest.mark.parametrize(
@@ -388,10 +391,10 @@ def test_the_estimator_finds_its_groups_in_x(has_names):
     else:
         rows, groups = np.column_stack([x, G]), 1
         classifier = make_pipeline(make_column_transformer(("passthrough", [0])), LogisticRegression())
-    fit = Calibrator(classifier, groups=groups).fit(rows, y)
+    fit = Calibrator(classifier, method="platt", groups=groups).fit(rows, y)
     assert fit.calibration_.by == (str(groups),)
     assert fit.calibration_.groups["shift"] == sorted(fit.calibration_.groups["shift"])
-    alike = Calibrator(classifier).fit(rows, y)
+    alike = Calibrator(classifier, method="platt").fit(rows, y)
     assert logloss.log_loss(y, fit.predict_proba(rows)) < logloss.log_loss(y, alike.predict_proba(rows)) - 0.02
 
 

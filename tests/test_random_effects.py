@@ -51,7 +51,7 @@ def test_without_a_penalty_each_group_has_its_own_maximum_likelihood():
     for group in range(ROWS.n_groups):
         own = ROWS.groups == group
         design = np.column_stack([np.ones(own.sum()), ROWS.distance[own]])
-        theirs = sm.Logit(ROWS.labels[own], design, offset=ROWS.log_odds[own]).fit(disp=0)
+        theirs = sm.Logit(ROWS.labels[own].astype(float), design, offset=ROWS.log_odds[own]).fit(disp=0)
         assert (mine.shift[group], mine.slope[group] - 1) == pytest.approx(tuple(theirs.params), abs=1e-7)
         assert mine.covariance[group] == pytest.approx(theirs.cov_params(), rel=1e-6)
 

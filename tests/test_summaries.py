@@ -38,9 +38,9 @@ from logloss.onepass.summaries import (
     DirectionSummary,
     ExactPlane,
     Face,
+    FoldedLossSummary,
     FoldKeySummary,
     FoldPaths,
-    FoldedLossSummary,
     FoldRule,
     GroupedSummary,
     HeldOutSummary,
@@ -188,9 +188,7 @@ MAKERS = {
     FoldedLossSummary: (
         grouped_tables(PROBAS),
         FoldedLossSummary.empty(3, ALL_CELLS, GroupedSummary.empty(("cluster",), group_keys.CLUSTER)),
-        lambda block: FoldedLossSummary.of(
-            block, 3, ALL_CELLS, GroupedSummary.empty(("cluster",), group_keys.CLUSTER)
-        ),
+        lambda block: FoldedLossSummary.of(block, 3, ALL_CELLS, GroupedSummary.empty(("cluster",), group_keys.CLUSTER)),
     ),
     ComparisonSummary: (
         two_forecast_tables(PROBAS),

@@ -1,8 +1,10 @@
 """Effects of groups beside the map of all rows, and by how much both together are expected to reduce the log loss.
 
 The expected reduction is cross-validated: each fold is predicted by the map and by effects of groups that are fitted to
-the other folds, the precisions of the effects included. What effects of nine tenths of the rows lack is added (Burman
-1989, doi:10.1093/biomet/76.3.503), for each group by itself.
+the other folds, the precisions of the effects included. What effects of nine tenths of the rows lack is added, for each
+group by itself: the mean divergence of the fits without a fold from that to all rows. Of a fit without a penalty it is
+Burman's term (1989, doi:10.1093/biomet/76.3.503) to second order. His own, the difference of the losses on all rows, is
+of first order in what a penalty holds back, which fewer rows hold back more.
 """
 
 from __future__ import annotations
@@ -19,6 +21,7 @@ from logloss.calibration.maps import IDENTITY
 from logloss.calibration.random_effects import Effects, fitted_effects
 from logloss.calibration.selection import CrossFit, averaged_over_folds, costs_at
 from logloss.data.values import Array
+from logloss.inference.logistic_line import costs
 from logloss.inference.moments import FEWEST_OF_RARER_CLASS, Moments, effective_count
 from logloss.inference.score_table import effective_rows
 from logloss.inference.variance import error_of_rows
@@ -33,7 +36,7 @@ class GroupFit:
 
     before, alike, after: losses of rows of 0 and of 1 at each cell, on average over the folds, shape (2, n_cells):
     uncalibrated, by the map of all rows, and by group. folds: the masses of each. excess_alike, excess: of each group,
-    by how much fits without a fold have a larger loss on all rows than those to all, times its share. row: the mass of
+    the mean divergence of fits without a fold from those to all rows, times its share. row: the mass of
     an independent observation. has_clusters: whether folds are of whole clusters, and the observations, too.
     fold_reductions: Σ mass·(before − after) of each fold and group, and Σ mass·(alike − after).
     """
@@ -180,21 +183,22 @@ def fitted_groups(
 
     of_all = cells.at(candidates.log_odds[method])
     effects = fitted_effects(cells.rows(of_all, masses, row))
-    before, alike, after = losses_at(cells.at(candidates.log_odds[IDENTITY])), [], []
-    for fold, of_map in zip(folds, candidates.of_folds[method], strict=True):
-        log_odds = cells.at(of_map)
+    of_map = [cells.at(each) for each in candidates.of_folds[method]]
+    of_groups = []
+    for fold, log_odds in zip(folds, of_map, strict=True):
         rest = np.maximum(masses - fold, 0.0)
         # What is left of a subtraction is not a row.
         rest[rest < 1e-9 * masses] = 0.0
         own = fitted_effects(cells.rows(log_odds, rest, row), start=effects)
-        alike.append(losses_at(log_odds))
         # Where no group differs, what is handed out is the map of all rows, whatever folds find.
-        after.append(losses_at(own.log_odds(log_odds, cells.groups)) if effects.is_any else alike[-1])
+        of_groups.append(own.log_odds(log_odds, cells.groups) if effects.is_any else log_odds)
+    before = losses_at(cells.at(candidates.log_odds[IDENTITY]))
+    alike, after = ([losses_at(each) for each in fits] for fits in (of_map, of_groups))
     weights = folds.sum(axis=(1, 2)) / folds.sum()
-    fitted = losses_at(of_all), losses_at(effects.log_odds(of_all, cells.groups))
+    fitted = of_all, effects.log_odds(of_all, cells.groups)
     excess_alike, excess = (
-        cells.sums(masses * (np.tensordot(weights, np.stack(each), 1) - whole))
-        for each, whole in zip((alike, after), fitted, strict=True)
+        cells.sums(sum(share * masses * divergence(whole, one) for share, one in zip(weights, each, strict=True)))
+        for each, whole in zip((of_map, of_groups), fitted, strict=True)
     )
     pairs = list(zip(folds, alike, after, strict=True))
     with np.errstate(invalid="ignore"):
@@ -217,6 +221,14 @@ def fitted_groups(
         has_clusters,
         of_folds,
     )
+
+
+def divergence(of: Array, by: Array) -> Array:
+    """KL(p ‖ q) of log-odds of p and of q, in nats; 0 where the two are equal."""
+    # log(1 + e^z), the loss of a row of 0.
+    without, with_own = (costs(each.reshape(-1), 0).reshape(each.shape) for each in (by, of))
+    with np.errstate(invalid="ignore"):
+        return np.where(of == by, 0.0, expit(of) * (of - by) + without - with_own)
 
 
 def _error_of_folds(sums: Array, masses: Array) -> tuple[float, int]:

@@ -180,7 +180,7 @@ class Calibrator(MetaEstimatorMixin, ClassifierMixin, BaseEstimator):
         """The columns of X that groups are told by, by name; None without groups."""
         if self.groups is None:
             return None
-        chosen = [self.groups] if isinstance(self.groups, str | int) else list(self.groups)
+        chosen = list(self.groups) if isinstance(self.groups, list | tuple) else [self.groups]
         if not chosen or not all(isinstance(each, str | int) and not isinstance(each, bool) for each in chosen):
             raise DataError(f"`groups` must be the name or number of a column of X, or a list; got {self.groups!r}.")
         found: dict[str, Any] = {}
