@@ -79,7 +79,7 @@ class _FoldedWorkspace:
 
     def add(self, block: Block) -> None:
         """Take in a block, each row in the fold of its cluster."""
-        hashes = hashes_of(block.cluster)
+        hashes = hashes_of(block.cluster) if block.n_rows else np.zeros(0, np.int64)
         own = folds_of(hashes, len(self._folds))
         for fold, workspace in enumerate(self._folds):
             chosen = np.flatnonzero(own == fold)
