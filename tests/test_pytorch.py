@@ -45,6 +45,8 @@ class Tensor:
     def numpy(self):
         if self.needs_gradient or self.on_accelerator:
             raise RuntimeError("Can't call numpy() on a tensor that needs a gradient or is not in main memory.")
+        if self.values.dtype == np.float16:
+            raise TypeError("Got unsupported ScalarType BFloat16: float16 stands for it here.")
         return self.values
 
     def __array__(self, *_, **__):
@@ -207,6 +209,13 @@ def test_a_model_of_pytorch_is_measured_with_gradients_on(rows):
     # PyTorch adds 1,000 terms in double precision.
     assert float(metric.compute().log_loss) == pytest.approx(loss.item(), rel=1000 * np.finfo(float).eps)
     assert all(each.requires_grad for each in outputs)
+
+
+def test_half_precision_is_widened_before_numpy_sees_it(rows):
+    y, z, _ = rows
+    metric = LogLoss()
+    metric.update(Tensor(y), y_logit=Tensor(z.astype(np.float16)))
+    assert_same(metric.compute(), logloss.measure(y, y_logit=z.astype(np.float16).astype(np.float32)))
 
 
 @needs_torch
