@@ -393,7 +393,8 @@ def test_features_that_cannot_be_are_refused_by_their_words(frame):
     refused("a spline of degree 3 has at least 3 columns", frame, "y", features=["bs(price, df=2)"])
     refused("must have two values or more", frame.assign(one=1.0), "y", features=["bs(one)"])
     refused("its category has one level", frame.assign(one="a"), "y", features=["size * one"])
-    refused("the table has a column that is called", frame.assign(**{"log(price)": 1.0}), "y", features=["log( price)"])
+    named = frame.assign(**{"log(price)": 1.0, "price:size": 1.0})
+    refused("the table has a column that is called", named, "y", features=["price * size"])
     refused("stands between the levels", frame.assign(a="x × y", b="u × v"), "y", features=["a:b"])
     refused(
         "has two levels that are written",
@@ -404,6 +405,42 @@ def test_features_that_cannot_be_are_refused_by_their_words(frame):
     refused('"codes" is none', frame, "y", features=["size:site"], categories=["codes"])
     plain = logloss.fit(frame.assign(**{"log(price)": frame["size"]}), "y", features=["log(price)"])
     assert plain.design.derived == ()
+
+
+def test_a_name_that_is_a_column_is_never_a_function_beside_it(frame):
+    named = frame.assign(**{"log(price)": frame["size"]})
+    way_out = 'it stands in backticks: "`log(price)`:device". If something else is meant, rename the column.'
+    refused(way_out, named, "y", features=["log(price)", "log(price):device"])
+    refused('in backticks: "`log(price)`"', named, "y", features=["log( price)"])
+    refused("the table has a column of that name. Rename it.", named, "y", features=["log(`price`):device"])
+    model = logloss.fit(named, "y", features=["log(price)", "`log(price)`:device"])
+    same = logloss.fit(frame, "y", features=["size", "size:device"])
+    assert list(model.coefficients) == ["log(price)", "`log(price)`:device: web"]
+    assert list(model.coefficients.values()) == pytest.approx(list(same.coefficients.values()), rel=1e-9)
+
+
+def test_a_feature_is_named_once(frame):
+    refused(
+        'got size:device, device:size. "device:size" is "size:device".',
+        *(frame, "y"),
+        features=["size:device", "device:size"],
+    )
+    refused("unique; got size:device, size:device.", frame, "y", features=["size:device", "size:device"])
+    refused("unique; got size, size, log(price).", frame, "y", features=["size", "size", "log(price)"])
+    refused('"site*device" is "device * site"', frame, "y", features=["device * site", "site*device"])
+    refused('"log( price)" is "log(price)"', frame, "y", features=["log(price)", "log( price)"])
+    # What "*" stands for may be there already.
+    assert len(logloss.fit(frame, "y", features=["size * device", "size"]).coefficients) == 3
+
+
+def test_several_features_in_one_text_are_advised_as_a_list(frame):
+    refused(
+        'several features are a list, ["log(price)", "bs(size, df=5)"]',
+        frame,
+        "y",
+        features="log(price), bs(size, df=5)",
+    )
+    refused('Several columns are a list: ["price", "size"].', frame, "y", features="price, size")
 
 
 def test_what_lacks_a_value_is_dropped_refused_or_told_by_an_indicator(frame):

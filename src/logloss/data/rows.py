@@ -356,6 +356,10 @@ def unknown_column(name: str, names: Sequence[str]) -> DataError:
     close = [each for each in names if each.lower() == name.strip().lower()]
     close = close or difflib.get_close_matches(name, names, n=1)
     hint = f' Did you mean "{printable(close[0])}"?' if close else ""
+    several = [each.strip() for each in name.split(",")]
+    if len(several) > 1 and set(several) <= set(names):
+        shown = ", ".join(f'"{printable(each)}"' for each in several)
+        hint = f" Several columns are a list: [{shown}]."
     if not close and names and all(number_in(each) is not None for each in names):
         hint = " If that is the first row of data, pass `header=False`."
     return DataError(

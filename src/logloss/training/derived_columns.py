@@ -25,7 +25,7 @@ from logloss.data.shapes import ShapeChoice
 from logloss.data.source import Source
 from logloss.data.terms import Category, category_of
 from logloss.errors import DataError
-from logloss.text import count, printable
+from logloss.text import count, listed, printable
 from logloss.training.recipe import MOST_COEFFICIENTS, ROWS_FOR_KNOTS, seen_columns
 
 if TYPE_CHECKING:
@@ -75,9 +75,15 @@ def features_of(given: Any, columns: Sequence[str]) -> Features | None:
     if not has_expressions(given):
         return None
     found: dict[frozenset[Factor], Term] = {}
+    by_terms: dict[frozenset[frozenset[Factor]], str] = {}
     for text in given:
-        for term in terms_of(text, columns):
-            found.setdefault(frozenset(term.factors), term)
+        terms = {frozenset(term.factors): term for term in terms_of(text, columns)}
+        first = by_terms.get(frozenset(terms))
+        if first is not None:
+            same = "" if first == text else f' "{printable(text)}" is "{printable(first)}".'
+            raise DataError(f"feature names must be unique; got {listed([printable(each) for each in given])}.{same}")
+        by_terms[frozenset(terms)] = text
+        found |= {key: term for key, term in terms.items() if key not in found}
     for term in found.values():
         if not term.is_column and term.name in columns:
             raise DataError(
