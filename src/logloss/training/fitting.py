@@ -180,6 +180,7 @@ def _of_table(asked: FitRequest, table: Any) -> Any:
     """The fit of a table or of arrays, as an engine or this machine reads them."""
     bound = _bound(asked, table)
     if bound.derives is not None:
+        asked = _as_features_are_called(asked, bound.derives)
         source, roles, derived = derived_columns(
             bound.derives,
             bound.source,
@@ -194,6 +195,21 @@ def _of_table(asked: FitRequest, table: Any) -> Any:
         if bound.derives is not None and bound.derives.hashed:
             return _of_hash(asked, bound, bound.derives)
     return _of_columns(asked, bound)
+
+
+def _as_features_are_called(asked: FitRequest, derives: Features) -> FitRequest:
+    """The same with the names in options as features are called: `bs( age )` is `bs(age)` there, too."""
+    shapes, options = asked.shapes, asked.options
+    if shapes is not None:
+        own = {name: derives.named(getattr(shapes, name)) for name in ("kinds", "pooled", "pairs")}
+        shapes = replace(shapes, **own)
+    if isinstance(options.penalty_factors, Mapping):
+        options = replace(options, penalty_factors=derives.named(options.penalty_factors))
+    given = {name: derives.named(getattr(asked, name)) for name in ("categories", "reference")}
+    constraints = asked.additive.get("monotonic_cst")
+    if isinstance(constraints, Mapping):
+        given["additive"] = {**asked.additive, "monotonic_cst": derives.named(constraints)}
+    return replace(asked, shapes=shapes, options=options, **given)
 
 
 def _bound(asked: FitRequest, table: Any) -> _Bound:
@@ -281,7 +297,7 @@ def _of_columns(asked: FitRequest, bound: _Bound) -> Any:
             derived=bound.derived,
             progress=asked.rows.progress,
         )
-        notes = (*notes, *_lost_orders(source, learned.design, asked.reference))
+        notes = (*notes, *learned.design.notes, *_lost_orders(source, learned.design, asked.reference))
         problem = replace(
             Problem.of(source, learned, options.l2),
             l1=options.l1,

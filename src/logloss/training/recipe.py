@@ -214,7 +214,9 @@ def design_of(
             # Splines are 0 in most rows and near to it in others, without a typical size.
             is_spline = any(each.name == name and each.is_spline for each in derived)
             values = [] if is_spline else values
-            terms.append(_term_of_numbers(name, column, values, fit_intercept=fit_intercept))
+            term = _term_of_numbers(name, column, values, fit_intercept=fit_intercept)
+            is_computed = any(each.name == name and each.is_matrix for each in derived)
+            terms.append(replace(term, is_computed=True) if is_computed else term)
     design = Design(tuple(terms), fit_intercept, shapes is not None and shapes.is_nameless, derived=derived)
     if not len(design.free):
         raise DataError(
