@@ -117,12 +117,13 @@ def fraction_in(column: Column) -> Number | None:
 
 def _is_fraction(number: Number) -> bool:
     # Of infinity the remainder is NaN.
-    return abs(number % 1) > 0
+    return bool(abs(float(number % 1)) > 0)
 
 
 @dataclass(slots=True)
 class WrittenNumbers:
-    """Whether a column of text of no known type, as in a CSV file, holds numbers only: then they are measurements."""
+    """Whether the texts of a column are all numbers, as those of a CSV file may be: where one is not whole, they are
+    measurements."""
 
     has_words: bool = False
     fraction: Number | None = None

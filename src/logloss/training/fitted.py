@@ -116,7 +116,7 @@ def fitted_model(
             *notes,
             *_doubts(optimum),
             *_only_zeros(optimum),
-            *((TOGETHER,) if problem.is_grouped and design.categories else ()),
+            *((TOGETHER,) if problem.is_grouped and any(term.is_pooled for term in design.categories) else ()),
             *note_on_clusters(out_of_sample, problem.roles),
         ),
         penalty=options.penalty or "",

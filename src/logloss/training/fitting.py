@@ -39,10 +39,10 @@ from logloss.training.matrix_input import MatrixInput, matrix_input, opened
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import find_optimum, first_point
 from logloss.training.path_grid import PathGrid
-from logloss.training.penalty_factors import factors_of_design
+from logloss.training.penalty_factors import factors_of_design, named_factors
 from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import Problem
-from logloss.training.recipe import Learned, learn, starting_sample
+from logloss.training.recipe import Learned, learn, starting_sample, without_references
 from logloss.training.sparse_fit import dense_rows, is_fitted_dense, refuse_beside_matrix, sparse_model
 from logloss.training.sparse_path import chosen_path
 from logloss.training.standard_errors import INFORMATION
@@ -293,10 +293,14 @@ def _of_columns(asked: FitRequest, bound: _Bound) -> Any:
             is_chosen=asked.features is not None or not asked.is_table,
             fit_intercept=options.fit_intercept,
             shapes=shapes,
-            has_references=not options.group_levels,
             derived=bound.derived,
             progress=asked.rows.progress,
         )
+        if options.group_levels:
+            unpenalised = [
+                name for name, own in named_factors(options.penalty_factors, learned.design).items() if not own
+            ]
+            learned = replace(learned, design=without_references(learned.design, asked.reference, unpenalised))
         notes = (*notes, *learned.design.notes, *_lost_orders(source, learned.design, asked.reference))
         problem = replace(
             Problem.of(source, learned, options.l2),

@@ -83,7 +83,7 @@ def hashed_rows(
     roles = replace(roles, features=names, categories=codes)
     pieces: list[tuple[Array, Array, Array]] = []
     blocks: list[Block] = []
-    written = {each: WrittenNumbers() for each in hashed if each.column not in roles.texts}
+    written = {each: WrittenNumbers() for each in hashed}
 
     def take(block: Block) -> None:
         for each, numbers in written.items():
