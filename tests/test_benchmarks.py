@@ -327,7 +327,7 @@ def held_out_losses() -> str:
 def times_of_sparse() -> str:
     """Seconds of a sparse fit, and how many times as long others take, as Markdown."""
     squares = times_beside_peers("sparse_rows", ["lbfgs", "newton-cg", "liblinear", "intelex", "glum"])
-    absolute = times_beside_peers("sparse_lasso", ["liblinear", "saga", "skglm", "celer"])
+    absolute = times_beside_peers("sparse_lasso", ["liblinear", "saga", "glum", "skglm", "celer"])
     dense = times_beside_peers("wide_rows", ["lbfgs", "newton-cg", "liblinear"])
     return f"{squares}\nArrays:\n\n{dense}\nUnder an L1 penalty:\n\n{absolute}"
 

@@ -219,6 +219,7 @@ def test_numbers_alone_are_as_without():
     [
         ({"l1": 0.0}, "`group_levels` is for an L1 penalty"),
         ({"reference": {"city": "p"}}, r'`reference` names a level of "city".* no level is one'),
+        ({"l1": 0.0, "l1_path": 5}, "`group_levels` is not available where `l1` is chosen from several values"),
         ({"group_levels": 1}, "`group_levels` must be True or False; got 1"),
     ],
 )

@@ -196,7 +196,7 @@ def test_what_lacks_a_text_is_refused_or_dropped(frame, model):
         ({}, "pass a penalty, l2= (such as l2=1), l1=, l2_path= or l1_path="),
         ({"l2": 1.0, "shapes": "auto"}, "`shapes` is not available beside hash(…)"),
         ({"l2": 1.0, "cluster": "site"}, "`cluster` is not available beside hash(…)"),
-        ({"l2": 1.0, "missing": "indicator"}, "`missing` is not available beside hash(…)"),
+        ({"l2": 1.0, "missing": "indicator"}, '`missing="indicator"` is not available beside hash(…)'),
         ({"l2": 1.0, "features": ["hash(query):site"]}, "a product with hash(…), which stands alone"),
         ({"l2": 1.0, "features": ["hash(query, bits=40)"]}, "a whole number from 1 to 26 for bits"),
         ({"l2": 1.0, "features": ["hash(text)"]}, 'no column "text"'),

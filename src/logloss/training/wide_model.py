@@ -21,6 +21,7 @@ from logloss.answers.figures import put
 from logloss.data.binding import features_matrix, names_of
 from logloss.data.columns import as_column
 from logloss.data.dense_matrix import DenseMatrix
+from logloss.data.design import Design
 from logloss.data.matrix_columns import MatrixColumns, as_sparse, is_sparse_frame
 from logloss.data.rows import Array
 from logloss.data.source import is_paths, warn_of_order
@@ -107,6 +108,11 @@ class WidePredictor:
         """A table has no columns of this model."""
         raise no_table()
 
+    @property
+    def design(self) -> Design:
+        """Nor is anything computed of columns of a table."""
+        raise no_table()
+
     def logits(self, X: Any, offset: Any = None, missing: str | None = None) -> Array:
         """Log-odds of each row of X, shape (n_rows,)."""
         self.answer_to(missing)
@@ -159,8 +165,8 @@ class WidePredictor:
 def no_table() -> DataError:
     """The error of what is neither a matrix nor in svmlight format."""
     return DataError(
-        "a model of a sparse matrix reads matrices, sparse or dense, with labels that are an array, and files in "
-        "svmlight format."
+        "a model of a matrix of many columns reads matrices, sparse or dense, with labels that are an array, and "
+        "files in svmlight format."
     )
 
 
