@@ -404,6 +404,8 @@ def test_hints_are_those_of_the_values(frame):
     large = frame.assign(price=np.where(frame.index == 4, 1e200, frame.price), size=1e200 * frame["size"])
     words = 'column "price:size" must be finite; row 4 has inf. It is the product of finite numbers, and beyond 1.8e308'
     refused(words, large, "y", features=["price:size"])
+    # What is advised is possible.
+    assert logloss.fit(below, "y", features=["bs(price)"]).n_rows == len(frame)
 
 
 def test_what_is_constant_and_has_no_coefficient_is_told(frame):
@@ -497,6 +499,7 @@ def test_several_features_in_one_text_are_advised_as_a_list(frame):
         features="log(price), bs(size, df=5)",
     )
     refused('Several columns are a list: ["price", "size"].', frame, "y", features="price, size")
+    assert list(logloss.fit(frame, "y", features="log(price)").coefficients) == ["log(price)"]
 
 
 def test_what_lacks_a_value_is_dropped_refused_or_told_by_an_indicator(frame):

@@ -286,9 +286,9 @@ class Design:
     def notes(self) -> tuple[str, ...]:
         """A note on categories that are constant: a lone level has no coefficient."""
         lone = [
-            f"{printable(term.column)} (always {value_text(term.levels[0])})"
+            f"{printable(term.column)} (always {'missing' if term.may_lack else value_text(term.levels[0])})"
             for term in self.categories
-            if len(term.levels) == 1 and term.levels[0] is not None and not term.is_pooled
+            if len(term.levels) == 1 and not term.is_pooled
         ]
         return (f"no coefficient of what is constant: {listed(lone, 20)}",) if lone else ()
 
