@@ -417,6 +417,7 @@ def test_what_is_constant_and_has_no_coefficient_is_told(frame):
     }.items():
         model = logloss.fit(noon, "y", features=list(features))
         assert model.notes == (f"no coefficient of what is constant: {words}",)
+    assert len(logloss.fit(noon, "y", features=["one"], l1=1.0).notes) == 1
     # A constant number has a coefficient, which is not determined.
     early = frame[frame.when.dt.year == 2023]
     assert "year(when) is constant" in repr(logloss.fit(early, "y", features=["year(when)"]))
