@@ -25,6 +25,7 @@ from logloss.data.source import MemorySource
 from logloss.data.sparse_rows import SparseRows, check_shape
 from logloss.errors import ConvergenceWarning, DataError, warn
 from logloss.text import count, counted, significant
+from logloss.training.best_intercept import best_intercept
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import classes_of
@@ -241,7 +242,7 @@ class _Ended:
 
 
 def _start_of(problem: SparseProblem | LassoProblem, beside: BesideMatrix, model: object) -> Array:
-    """Where to begin: at coefficients, a model of as many columns, or all 0 and the log-odds of the base rate."""
+    """Where to begin: at coefficients, a model of as many columns, or all 0 and the intercept that is best then."""
     if isinstance(model, np.ndarray):
         return model
     at = np.zeros(1 + problem.n_columns)
@@ -251,9 +252,7 @@ def _start_of(problem: SparseProblem | LassoProblem, beside: BesideMatrix, model
     ):
         at[0], at[1:] = model.intercept, model.coef
     elif problem.fit_intercept:
-        at[0] = math.log(beside.base_rate / (1.0 - beside.base_rate))
-        if len(beside.offset):
-            at[0] -= np.average(beside.offset, weights=beside.mass if len(beside.mass) else None)
+        at[0] = best_intercept(problem.rows, beside.base_rate)
     return at
 
 

@@ -205,7 +205,7 @@ def dual_rows(indptr, indices, data, y, mass, offset, b, w, move_b, move, theta,
         far = c * (abs(t) + 2.0 * off) + 8.0 * unit * (inexact[i] + abs(r) + c * abs(t))
         if far > 0.0:
             distance = far / c * far * np.exp(off) if c > 0.0 else np.inf
-            if point == least or point == most:
+            if point in (least, most):
                 # The probability is 0 or 1, and is not moved from there.
                 distance = min(distance, m * np.exp(off - z if point == most else off + z))
                 curvatures[i] = 0.0
