@@ -332,6 +332,23 @@ def test_beside_far_offsets_and_uneven_weights_the_fit_begins_at_the_best_interc
         assert np.count_nonzero(list(model.coefficients.values())) == n_nonzero
 
 
+@pytest.mark.usefixtures("way")
+def test_where_no_row_has_curvature_a_step_is_shortened_until_it_is_none_too_long():
+    # One row of each label at log-odds of −70: the first step is 10³⁰ times too long.
+    rows = scipy.sparse.csr_array([[1.0], [1.0]])
+    model = logloss.fit(rows, [1, 0], l1=0.1, offset=np.full(2, -70.0), fit_intercept=False)
+    # Derivatives of p − 1 and p, and 0.1 of the penalty.
+    assert model.coef[0] == pytest.approx(70.0 + scipy.special.logit(0.45), abs=1e-6)
+    assert model.certificate.nats_per_row < 1e-12
+
+
+@pytest.mark.parametrize("rows", [ROWS, ROWS.toarray()], ids=["sparse", "dense"])
+def test_what_is_not_at_its_optimum_says_nothing_of_the_least_l1(rows):
+    with pytest.warns(logloss.ConvergenceWarning):
+        model = logloss.fit(rows, LABELS, l1=1e3, offset=1e15 * OFFSET, sample_weight=WEIGHT, max_passes=1)
+    assert not any("any l1" in note for note in model.notes)
+
+
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.5])
 @pytest.mark.usefixtures("way")
 def test_a_path_has_the_optimum_of_each_strength(l1_ratio):

@@ -32,6 +32,7 @@ from logloss.training.fitted import classes_of
 from logloss.training.interruptible import told_of_waiting
 from logloss.training.matrix_input import MatrixInput, is_wide
 from logloss.training.penalty_factors import factors_of_matrix
+from logloss.training.problem import NEAR_MINIMUM
 from logloss.training.recipe import MOST_COEFFICIENTS, check_classes
 from logloss.training.sparse_lasso import find_lasso_optimum
 from logloss.training.sparse_lasso_problem import LassoProblem
@@ -223,7 +224,8 @@ def _lasso_model(
     optimum = find_lasso_optimum(problem, at, options.max_passes, working)
     ended = _Ended(optimum.at, optimum.total_loss, optimum.bound, optimum.passes, optimum.n_inner)
     least, notes = optimum.least_of_zeros, []
-    if options.l1 and least is not None and not optimum.at[1:][~problem.is_free].any():
+    is_optimum = optimum.bound <= max(problem.tolerance, NEAR_MINIMUM) * problem.sum_weight
+    if options.l1 and least is not None and is_optimum and not optimum.at[1:][~problem.is_free].any():
         of = "penalised coefficient" if problem.is_free.any() else "coefficient"
         notes = [f"every {of} is 0, as with any l1 of at least {significant(least * options.l1)}"]
     is_limited = optimum.has_reached_limit
