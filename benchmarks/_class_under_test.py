@@ -25,18 +25,16 @@ from sklearn.linear_model import LogisticRegression as ScikitLearns
 # Modules of scikit-learn itself that use the class: they keep their own.
 USERS = ("sklearn.ensemble", "sklearn.utils._test_common.instance_generator")
 # What a fit asks for, the first that applies.
-SPARSE, L1, CLASSES, ARRAYS, CALLBACKS, DENSE = (
-    "sparse X",
-    "L1 penalty",
+CLASSES, ARRAYS, CALLBACKS, L1, SPARSE, DENSE = (
     "more than two classes",
     "arrays of other packages",
     "callbacks",
+    "an L1 penalty, two classes",
+    "sparse X, two classes",
     "dense, two classes",
 )
-KINDS = (SPARSE, L1, CLASSES, ARRAYS, CALLBACKS, DENSE)
-
-# How tests that are parametrised by sparse rows are.
-SPARSE_CONTAINER = re.compile(r"(csr|csc|coo|sparse)_(container|matrix|array)")
+KINDS = (CLASSES, ARRAYS, CALLBACKS, L1, SPARSE, DENSE)
+SUPPORTED = (L1, SPARSE, DENSE)
 
 records: dict[str, dict] = {}
 of_files: dict[str, set] = {}
@@ -45,16 +43,16 @@ now: dict = {}
 
 def kind_of(estimator, X, y) -> str:
     """What a fit asks for."""
-    if scipy.sparse.issparse(X):
-        return SPARSE
-    if estimator.l1_ratio or getattr(estimator, "penalty", None) in ("l1", "elasticnet"):
-        return L1
     with contextlib.suppress(TypeError, ValueError):
         if len(np.unique(np.asarray(y).astype(str))) > 2:
             return CLASSES
     if hasattr(X, "__array_namespace__") and not isinstance(X, np.ndarray):
         return ARRAYS
-    return CALLBACKS if getattr(estimator, "_skl_callbacks", None) else DENSE
+    if getattr(estimator, "_skl_callbacks", None):
+        return CALLBACKS
+    if estimator.l1_ratio or getattr(estimator, "penalty", None) in ("l1", "elasticnet"):
+        return L1
+    return SPARSE if scipy.sparse.issparse(X) else DENSE
 
 
 def recorded(function):
@@ -96,10 +94,6 @@ def uses_the_class(item) -> bool:
 
 def pytest_collection_modifyitems(items):
     items[:] = [item for item in items if uses_the_class(item)]
-    for item in items:
-        # Many are slow, and what they ask for is known.
-        if SPARSE_CONTAINER.search(item.nodeid):
-            item.add_marker(pytest.mark.skip(reason=SPARSE))
 
 
 @pytest.hookimpl(hookwrapper=True)
@@ -136,9 +130,7 @@ def pytest_runtest_makereport(item, call):
     if report.when == "call" and "kinds" in now:
         needed = now["kinds"] | of_files.get(item.nodeid.partition("::")[0], set())
         record["kinds"] = [kind for kind in KINDS if kind in needed]
-    if report.skipped and any(mark.kwargs.get("reason") == SPARSE for mark in item.iter_markers("skip")):
-        record.update(outcome="not run", kinds=[SPARSE])
-    elif report.outcome != "passed":
+    if report.outcome != "passed":
         record["outcome"] = report.outcome
         if call.excinfo is not None:
             lines = f"{call.excinfo.typename}: {call.excinfo.value}".splitlines()

@@ -1,10 +1,9 @@
 """scikit-learn's own tests with `logloss.LogisticRegression` in place of its class: those that its class passes.
 
 The installed wheel has them. Each file that imports the class runs twice, as it is and with the name replaced. What a
-test asks for is recorded in the first run, at each fit: rows that are dense and of two classes, or something that is
-not supported: sparse rows, an L1 penalty, more than two classes, arrays of other packages, callbacks. A test counts for
-the first of these in that order; those that are parametrised by sparse rows are counted and not run. Tests of dense
-rows that read the words of its solvers' warnings, or of its deprecations, are counted by themselves. Left out are the
+test asks for is recorded in the first run, at each fit: more than two classes, arrays of other packages or callbacks,
+which are not supported, or an L1 penalty, sparse rows, or neither. A test counts for the first of these in that order.
+Tests that read the words of its solvers' warnings, or of its deprecations, are counted by themselves. Left out are the
 tests of every estimator that scikit-learn lists, whose checks tests/test_estimators.py runs, and of its docstrings.
 """
 
@@ -22,7 +21,7 @@ from concurrent.futures import ThreadPoolExecutor
 from functools import cache
 
 import sklearn
-from _class_under_test import DENSE, KINDS
+from _class_under_test import DENSE, KINDS, SUPPORTED
 from _record import HERE, Figures, Lines, record
 
 ROOT = pathlib.Path(sklearn.__file__).parents[1]
@@ -112,16 +111,15 @@ def both(quick: bool, seconds: int) -> dict[str, dict[str, tuple[str, str]]]:
     with ThreadPoolExecutor(2) as pool:
         runs = [pool.submit(outcomes, which, quick=quick, seconds=seconds) for which in ("scikit-learn", "logloss")]
     theirs, ours = (run.result() for run in runs)
-    kinds = {
-        name: test["kinds"][0]
-        for name, test in theirs.items()
-        if test["outcome"] in ("passed", "not run") and test["kinds"]
-    }
+    kinds = {name: test["kinds"][0] for name, test in theirs.items() if test["outcome"] == "passed" and test["kinds"]}
     found: dict[str, dict[str, tuple[str, str]]] = {kind: {} for kind in (*KINDS, OWN_WORDS)}
     for name, kind in kinds.items():
         # A test whose name has the class in it may be another one.
         test = ours.get(name, {"outcome": "missing", "error": "the test has another name"})
-        found[OWN_WORDS if kind == DENSE and re.search(OF_WORDS, name) else kind][name] = test["outcome"], test["error"]
+        found[OWN_WORDS if kind in SUPPORTED and re.search(OF_WORDS, name) else kind][name] = (
+            test["outcome"],
+            test["error"],
+        )
     return found
 
 
@@ -151,9 +149,11 @@ def kinds(requested: argparse.Namespace) -> Lines:
 
 
 def failures(requested: argparse.Namespace) -> Lines:
-    """Each dense test of two classes that does not pass, and why."""
+    """Each test of what is supported that does not pass, and why."""
     found = both(requested.quick, requested.seconds)
-    for name, (outcome, error) in {**found[DENSE], **found[OWN_WORDS]}.items():
+    for name, (outcome, error) in {
+        name: each for kind in (*SUPPORTED, OWN_WORDS) for name, each in found[kind].items()
+    }.items():
         if outcome != "passed":
             yield (
                 name.removeprefix("sklearn/"),

@@ -1,12 +1,13 @@
-"""Sparse tables under an L1 penalty, beside other solvers at the same distance from the minimum.
+"""Sparse tables under an L1 penalty, alone or with an L2 penalty, beside other solvers at the same distance from the
+minimum.
 
 The tables of sparse_rows.py: "adult" and "text" at a tenth and a thirtieth of the least l1 at which every coefficient
-is 0, "wide" at a tenth. Each solver is given the loosest of its tolerances, by factors of ten, at which its objective
-is at most 1e-6 of the minimum above it, beginning with the one before that of the case before; `of_ours` is the ratio
-of its time to ours, which stops at the same distance by its certificate. `full` is our time to 1e-12 nats per row. A
-solver that takes 10 times as long as ours and 10 seconds is given no tighter tolerance. celer fits no intercept, nor do
-we beside it. Paths: 100 values of l1, evenly spaced in logarithms, to a twentieth. peak_mb: of a process that fits the
-wide table.
+is 0, the others at a tenth; "elastic net": l2 is as large as l1, a thirtieth. Each solver is given the loosest of its
+tolerances, by factors of ten, at which its objective is at most 1e-6 of the minimum above it, beginning with the one
+before that of the case before; `of_ours` is the ratio of its time to ours, which stops at the same distance by its
+certificate. `full` is our time to 1e-12 nats per row. A solver that takes 10 times as long as ours and 10 seconds is
+given no tighter tolerance. celer fits no intercept, nor do we beside it. Paths of adult and of text: 100 values of l1,
+evenly spaced in logarithms, to a twentieth. peak_mb: of a process that fits the wide table.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from __future__ import annotations
 import argparse
 import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from functools import partial
 from typing import Any
 
 import numpy as np
 from _lasso_peers import LASSO_PEERS, LassoPeer
 from _record import Figures, Lines, in_own_process, peak_mb, ratio, record, turns
-from _wide_tables import adult, words
+from _wide_tables import OF_FOLDER, adult, words
 
 import logloss
 from logloss.data.sparse_rows import SparseRows
@@ -28,7 +30,7 @@ from logloss.training.sparse_lasso import path_of
 from logloss.training.sparse_lasso_problem import LassoProblem
 
 NEAR, SHARES = 1e-6, (10, 30)
-# Of the wide table only the first: the peers take minutes.
+# Of wider tables only the first: the peers take minutes.
 FAR_SLOWER, LONG = 10.0, 10.0
 TOLERANCES = tuple(10.0**-k for k in range(2, 9))
 # Of each peer, which of these came as near in the case before.
@@ -37,10 +39,23 @@ N_PATH, END_OF_PATH = 100, 20.0
 NONE = np.zeros(0)
 
 
-def objective(rows: Any, labels: Any, l1: float, intercept: float, coefficients: Any) -> float:
-    """The summed loss and the penalty."""
-    loss = logloss.log_loss(labels, y_logit=rows @ coefficients + intercept) * len(labels)
-    return float(loss + l1 * np.abs(coefficients).sum())
+@dataclass(frozen=True)
+class Case:
+    """A table and the penalties of its summed loss."""
+
+    rows: Any
+    labels: Any
+    l1: float
+    l2: float = 0.0
+
+    def objective(self, intercept: float, coefficients: Any) -> float:
+        """The summed loss and the penalty."""
+        loss = logloss.log_loss(self.labels, y_logit=self.rows @ coefficients + intercept) * len(self.labels)
+        return float(loss + self.l1 * np.abs(coefficients).sum() + self.l2 / 2 * coefficients @ coefficients)
+
+    def ours(self, *, fit_intercept: bool) -> Callable[..., Any]:
+        """Our fit, which takes a tolerance."""
+        return partial(logloss.fit, self.rows, self.labels, l1=self.l1, l2=self.l2, fit_intercept=fit_intercept)
 
 
 def least_l1_of_zeros(rows: Any, labels: Any, *, fit_intercept: bool = True) -> float:
@@ -52,45 +67,52 @@ def least_l1_of_zeros(rows: Any, labels: Any, *, fit_intercept: bool = True) -> 
 def compared(name: str, rows: Any, labels: Any, rounds: int, shares: tuple[int, ...] = SHARES) -> Lines:
     """Ours at each strength, and the peers beside it."""
     for share in shares:
-        l1 = least_l1_of_zeros(rows, labels) / share
-        case = f"{name}, 1/{share}"
-        fits = {own: partial(logloss.fit, rows, labels, l1=l1, fit_intercept=own) for own in (True, False)}
-        uses = {True, *(peer.fit_intercept for peer in LASSO_PEERS.values() if peer.is_there)}
-        best = {own: fits[own]() for own in uses}
-        least = {own: objective(rows, labels, l1, model.intercept, model.coef) for own, model in best.items()}
-        near = {own: partial(fits[own], tolerance=NEAR * least[own] / len(labels)) for own in uses}
-        model = near[True]()
-        times = turns({"near": near[True], "full": fits[True]}, rounds)
-        yield (
-            f"{case}, ours",
-            {
-                "values": rows.nnz,
-                "seconds": min(times["near"]),
-                "passes": len(model.passes),
-                "walks": model.n_products,
-                "relative_gap": objective(rows, labels, l1, model.intercept, model.coef) / least[True] - 1,
-                "not_zero": best[True].n_nonzero,
-                "full": ratio(times["full"], times["near"]),
-                "certificate": best[True].certificate.nats_per_row,
-            },
-        )
-        for peer in LASSO_PEERS.values():
-            if peer.is_there and rows.shape[1] <= peer.most_columns:
-                ours, own_least = near[peer.fit_intercept], least[peer.fit_intercept]
-                yield f"{case}, {peer.name}", of_peer(peer, rows, labels, l1, own_least, ours, rounds)
+        case = Case(rows, labels, least_l1_of_zeros(rows, labels) / share)
+        yield from beside_peers(f"{name}, 1/{share}", case, rounds)
 
 
-def of_peer(
-    peer: LassoPeer, rows: Any, labels: Any, l1: float, least: float, ours: Callable[[], Any], rounds: int
-) -> Figures:
+def beside_peers(name: str, case: Case, rounds: int) -> Lines:
+    """Ours, and the peers that fit such a table with such penalties."""
+    peers = [
+        peer
+        for peer in LASSO_PEERS.values()
+        if peer.is_there and case.rows.shape[1] <= peer.most_columns and (peer.has_l2 or not case.l2)
+    ]
+    uses = {True, *(peer.fit_intercept for peer in peers)}
+    fits = {own: case.ours(fit_intercept=own) for own in uses}
+    best = {own: fit() for own, fit in fits.items()}
+    least = {own: case.objective(model.intercept, model.coef) for own, model in best.items()}
+    near = {own: partial(fits[own], tolerance=NEAR * least[own] / len(case.labels)) for own in uses}
+    model = near[True]()
+    times = turns({"near": near[True], "full": fits[True]}, rounds)
+    yield (
+        f"{name}, ours",
+        {
+            "values": case.rows.nnz,
+            "seconds": min(times["near"]),
+            "passes": len(model.passes),
+            "walks": model.n_products,
+            "relative_gap": case.objective(model.intercept, model.coef) / least[True] - 1,
+            "not_zero": best[True].n_nonzero,
+            "full": ratio(times["full"], times["near"]),
+            "certificate": best[True].certificate.nats_per_row,
+        },
+    )
+    for peer in peers:
+        own = peer.fit_intercept
+        yield f"{name}, {peer.name}", of_peer(peer, case, least[own], near[own], rounds)
+
+
+def of_peer(peer: LassoPeer, case: Case, least: float, ours: Callable[[], Any], rounds: int) -> Figures:
     """A solver at the loosest tolerance that comes as near."""
     # What is compiled is compiled here.
-    peer.fit(rows[:200], labels[:200], l1 / 10, TOLERANCES[0])
+    some = np.concatenate([np.flatnonzero(case.labels == label)[:100] for label in (0, 1)])
+    peer.fit(case.rows[some], case.labels[some], case.l1 / 10, case.l2 / 10, TOLERANCES[0])
     for number in range(max(REACHED.get(peer.name, 0) - 1, 0), len(TOLERANCES)):
         tolerance = TOLERANCES[number]
-        fitted = partial(peer.fit, rows, labels, l1, tolerance)
-        took, (intercept, coefficients) = timed(fitted)
-        gap = objective(rows, labels, l1, intercept, coefficients) / least - 1
+        fitted = partial(peer.fit, case.rows, case.labels, case.l1, case.l2, tolerance)
+        took, found = timed(fitted)
+        gap = case.objective(*found) / least - 1
         own, _ = timed(ours)
         is_slow = took > max(FAR_SLOWER * own, LONG)
         if gap <= NEAR or is_slow:
@@ -127,11 +149,11 @@ def path_of_ours(rows: Any, labels: Any, strengths: list[float], tolerance: floa
 
 
 def paths(requested: argparse.Namespace) -> Lines:
-    """A path of 100 values, ours and the peers that have paths."""
-    rows, labels = adult(requested)
-    for peer in LASSO_PEERS.values():
-        if peer.is_there and peer.path is not None:
-            yield f"adult, {peer.name}", path_beside(peer, rows, labels)
+    """Paths of 100 values, ours and the peers that have paths."""
+    for name, (rows, labels) in {"adult": adult(requested), "text": text(requested)}.items():
+        for peer in LASSO_PEERS.values():
+            if peer.is_there and peer.path is not None:
+                yield f"{name}, {peer.name}", path_beside(peer, rows, labels)
 
 
 def path_beside(peer: LassoPeer, rows: Any, labels: Any) -> Figures:
@@ -146,7 +168,7 @@ def path_beside(peer: LassoPeer, rows: Any, labels: Any) -> Figures:
     figures["ours_relative_gap"] = float((np.array([each.objective for each in near]) / least - 1).max())
     for tolerance in TOLERANCES[2:]:
         took, found = timed(partial(peer.path, rows, labels, strengths, tolerance))
-        reached = [objective(rows, labels, l1, *each) for l1, each in zip(strengths, found, strict=True)]
+        reached = [Case(rows, labels, l1).objective(*each) for l1, each in zip(strengths, found, strict=True)]
         gap = float((np.array(reached) / least - 1).max())
         if gap <= NEAR or took > FAR_SLOWER * own:
             break
@@ -154,11 +176,21 @@ def path_beside(peer: LassoPeer, rows: Any, labels: Any) -> Figures:
     return figures | {word: took / own, "tolerance": tolerance, "relative_gap": gap}
 
 
+def text(requested: argparse.Namespace) -> tuple[Any, Any]:
+    """Words of texts."""
+    return words(requested.rows // 5, requested.rows // 2, 100)
+
+
 def tables(requested: argparse.Namespace) -> Lines:
     """The tables, with the peers that are installed."""
-    yield from compared("adult", *adult(requested), requested.rounds)
-    yield from compared("text", *words(requested.rows // 5, requested.rows // 2, 100), requested.rounds)
+    for name, (rows, labels) in {"adult": adult(requested), "text": text(requested)}.items():
+        yield from compared(name, rows, labels, requested.rounds)
+        l1 = least_l1_of_zeros(rows, labels) / SHARES[-1]
+        yield from beside_peers(f"{name}, elastic net", Case(rows, labels, l1, l2=l1), requested.rounds)
     yield from compared("wide", *words(requested.rows, 10 * requested.rows, 120), requested.rounds, SHARES[:1])
+    if requested.folder is not None:
+        for name, table in OF_FOLDER.items():
+            yield from compared(name, *table(requested), requested.rounds, SHARES[:1])
 
 
 def peak_of_wide(n_rows: int, is_fitted: bool) -> float:

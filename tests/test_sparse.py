@@ -13,6 +13,7 @@ import scipy.sparse
 import sklearn.linear_model
 
 import logloss
+from logloss.cli import exit_codes
 from logloss.data import sparse_rows
 from logloss.data.sparse_rows import CsrMatrix, SparseRows
 from logloss.training import sparse_fit, sparse_solver
@@ -274,9 +275,17 @@ HUGE = scipy.sparse.csr_array((np.ones(2), ([0, 1], [5, 6])), shape=(4, 10**9))
                 "categories": ["x1"],
                 "features": ["x1"],
                 "cluster": LABELS,
-                "missing": "drop",
             }.items()
         ),
+        (
+            ROWS,
+            LABELS,
+            {"missing": "drop"},
+            r'`missing="drop"` is not available for a sparse matrix, .* X\.toarray\(\)',
+        ),
+        (ROWS, LABELS, {"l1": 1.0, "group_levels": True}, "`group_levels` is not available for a sparse matrix"),
+        (ROWS, LABELS, {"selection": "one_standard_error"}, "`selection` is used with `l2_path`"),
+        (ROWS, LABELS, {"cv": 3}, "`cv` is used with `l2_path` or `l1_path` only"),
     ],
 )
 def test_what_cannot_be_fitted_is_refused_in_words(rows, labels, options, words):
@@ -284,11 +293,40 @@ def test_what_cannot_be_fitted_is_refused_in_words(rows, labels, options, words)
         logloss.fit(rows, labels, **{"l2": 1.0} | options)
 
 
-@pytest.mark.parametrize("options", [{"cv": 3}, {"penalty": "auto"}, {"penalty": "firth"}])
-def test_other_penalties_are_refused(options):
-    name = next(iter(options))
-    with pytest.raises(logloss.DataError, match=f"`{name}` is not available for a sparse matrix"):
-        logloss.fit(ROWS, LABELS, **options)
+@pytest.mark.parametrize(
+    ("penalty", "words"),
+    [
+        ("auto", '`penalty="auto" without an `l1_ratio` above 0` is not available for a sparse matrix'),
+        ("firth", '`penalty="firth"` is not available for a sparse matrix'),
+    ],
+)
+def test_other_penalties_are_refused(penalty, words):
+    with pytest.raises(logloss.DataError, match=words):
+        logloss.fit(ROWS, LABELS, penalty=penalty)
+
+
+def test_a_model_of_a_matrix_says_that_it_reads_no_table(tmp_path, capsys, monkeypatch):
+    model = logloss.fit(ROWS, LABELS, l2=1.0)
+    with pytest.raises(logloss.DataError, match="reads matrices, sparse or dense"):
+        model.measure({"x1": [1.0, 2.0], "y": [0, 1]}, "y")
+    saved, table = tmp_path / "model.json", tmp_path / "table.csv"
+    model.save(saved)
+    table.write_text("x1,y\n1,0\n2,1\n")
+    measured = ["measure", table, "-y", "y", "--model", saved]
+    for command in (measured, ["predict", saved, table, "-o", tmp_path / "predictions.csv"]):
+        monkeypatch.setattr("sys.argv", ["logloss", *map(str, command)])
+        with pytest.raises(SystemExit, match=str(exit_codes.WRONG_DATA)):
+            exit_codes.main()
+        assert "reads matrices, sparse or dense" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("scale", [1e-300, 1e300])
+def test_the_penalties_of_a_path_are_found_of_weights_of_any_unit(scale):
+    own, other = (
+        logloss.fit(ROWS.toarray(), LABELS, l2_path=4, cv=2, sample_weight=np.full(300, weight)).path.table["l2"]
+        for weight in (1.0, scale)
+    )
+    assert np.divide(other, scale) == pytest.approx(np.asarray(own), rel=0.01)
 
 
 def test_rows_of_weight_0_are_not_looked_at():

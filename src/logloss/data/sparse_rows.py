@@ -181,6 +181,9 @@ class CsrMatrix:
 
     def with_columns(self, columns: Array, mass: Array) -> CsrMatrix:
         """A copy of some columns, which ascend; rows of mass 0 without values."""
+        if not len(columns):
+            starts = frozen(np.zeros(self.n_rows + 1, self.indptr.dtype))
+            return CsrMatrix(starts, frozen(self.indices[:0]), frozen(self.data[:0]), 0)
         places = np.zeros(self.n_columns, np.int32)
         places[columns] = np.arange(1, len(columns) + 1)
         indptr, indices, data = csc_columns.csr_take(*self.arrays, mass, frozen(places))

@@ -148,6 +148,11 @@ class FitOptions:
 
     def _check_l1(self) -> None:
         if not self.l1:
+            if self.group_levels and (self.l1_path is not None or self.l1_ratio is not None):
+                raise DataError(
+                    "`group_levels` is not available where `l1` is chosen from several values: pass one, l1=, or leave "
+                    "`group_levels` out."
+                )
             if self.group_levels:
                 raise DataError(
                     "`group_levels` is for an L1 penalty, of the levels of a category together: pass `l1`, too, "

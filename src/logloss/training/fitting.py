@@ -28,7 +28,7 @@ from logloss.training.additive_options import columns_apart, constraints_of, wit
 from logloss.training.certificate import Pass
 from logloss.training.derived_columns import Features, derived_columns, features_of, has_expressions, without_factors
 from logloss.training.firth import find_penalised
-from logloss.training.fit_options import FitOptions
+from logloss.training.fit_options import AUTO, FitOptions
 from logloss.training.fitted import fitted_model
 from logloss.training.fold_choice import FoldChoice, fold_choice, folds_text
 from logloss.training.fold_fits import PathFits, fit_path
@@ -39,10 +39,10 @@ from logloss.training.matrix_input import MatrixInput, matrix_input, opened
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import find_optimum, first_point
 from logloss.training.path_grid import PathGrid
-from logloss.training.penalty_factors import factors_of_design
+from logloss.training.penalty_factors import factors_of_design, named_factors
 from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import Problem
-from logloss.training.recipe import Learned, learn, starting_sample
+from logloss.training.recipe import Learned, learn, starting_sample, without_references
 from logloss.training.sparse_fit import dense_rows, is_fitted_dense, refuse_beside_matrix, sparse_model
 from logloss.training.sparse_path import chosen_path
 from logloss.training.standard_errors import INFORMATION
@@ -81,13 +81,16 @@ class FitRequest:
         """The column of the offset; "" where it is none of the table."""
         return self.rows.offset if isinstance(self.rows.offset, str) else ""
 
-    def check_dense(self) -> None:
-        """Refuse options that do not go together."""
-        options = self.options
+    def check_table(self) -> None:
+        """Refuse options of columns that do not go together."""
         if self.exclude and self.features is not None:
             raise DataError("pass `features` or `exclude`, not both.")
         if self.exclude and not self.is_table:
             raise DataError("`exclude` needs a table: pass `y_true` as a column name.")
+
+    def check_choice(self) -> None:
+        """Refuse options of a choice where nothing is chosen."""
+        options = self.options
         if options.l2_path is None and options.l1_path is None and self.cv is not None:
             raise DataError("`cv` is used with `l2_path` or `l1_path` only: pass one of them, too, or leave `cv` out.")
         if not options.chooses_penalty and options.selection != BEST:
@@ -98,20 +101,15 @@ class FitRequest:
 
     def refused_by_matrix(self) -> dict[str, Any]:
         """The options that a matrix of many columns does not have, as given."""
-        rows, options = self.rows, self.options
-        has_path = options.l2_path is not None or options.l1_path is not None
+        rows = self.rows
         return {
             "features": self.features,
             "exclude": self.exclude,
             "categories": self.categories,
             "reference": self.reference,
             **self.additive,
-            "cv": None if has_path else self.cv,
-            "penalty": options.penalty if options.grid is None else None,
-            "cluster": rows.cluster,
-            "engine": rows.engine,
-            "missing": None if rows.missing == "error" else rows.missing,
-            "group_levels": options.group_levels or None,
+            **self._refused_by_both(),
+            f'missing="{rows.missing}"': None if rows.missing == "error" else rows.missing,
         }
 
     def refused_by_hash(self) -> dict[str, Any]:
@@ -119,12 +117,22 @@ class FitRequest:
         rows, options = self.rows, self.options
         return {
             **self.additive,
+            **self._refused_by_both(),
             "penalty_factors": options.penalty_factors,
-            "penalty": options.penalty if options.grid is None else None,
-            "cluster": rows.cluster,
-            "engine": rows.engine,
             "covariance": options.covariance,
-            "missing": None if rows.missing in ("error", "drop") else rows.missing,
+            f'missing="{rows.missing}"': None if rows.missing in ("error", "drop") else rows.missing,
+        }
+
+    def _refused_by_both(self) -> dict[str, Any]:
+        """The options that no matrix of many columns has."""
+        options = self.options
+        # With an L1 penalty among what it compares "auto" goes by folds.
+        without = " without an `l1_ratio` above 0" if options.penalty == AUTO else ""
+        return {
+            f'penalty="{options.penalty}"{without}': options.penalty if options.grid is None else None,
+            "cluster": self.rows.cluster,
+            "engine": self.rows.engine,
+            "group_levels": options.group_levels or None,
         }
 
 
@@ -136,6 +144,7 @@ def fit_of(asked: FitRequest) -> Any:
         asked = replace(asked, data=data)
     beside = {name: getattr(rows, name) for name in ("sample_weight", "counts", "offset")}
     matrix = matrix_input(asked.data, asked.y_true, asked.feature_names, rows.progress, **beside)
+    asked.check_choice()
     if matrix is not None:
         refuse_beside_matrix(matrix.matrix, asked.refused_by_matrix())
         asked.options.check_clusters(())
@@ -146,7 +155,7 @@ def fit_of(asked: FitRequest) -> Any:
         asked = replace(asked, data=data, y_true=y_true, features=features, rows=rows)
     elif asked.y_true is None:
         raise TypeError(wrong_call("fit", ("data", "y_true"), (), 1, ()))
-    asked.check_dense()
+    asked.check_table()
     from logloss.onepass.engines import placed
 
     with placed(asked.data, asked.rows, is_repeated=True) as table:
@@ -180,6 +189,7 @@ def _of_table(asked: FitRequest, table: Any) -> Any:
     """The fit of a table or of arrays, as an engine or this machine reads them."""
     bound = _bound(asked, table)
     if bound.derives is not None:
+        asked = _as_features_are_called(asked, bound.derives)
         source, roles, derived = derived_columns(
             bound.derives,
             bound.source,
@@ -194,6 +204,21 @@ def _of_table(asked: FitRequest, table: Any) -> Any:
         if bound.derives is not None and bound.derives.hashed:
             return _of_hash(asked, bound, bound.derives)
     return _of_columns(asked, bound)
+
+
+def _as_features_are_called(asked: FitRequest, derives: Features) -> FitRequest:
+    """The same with the names in options as features are called: `bs( age )` is `bs(age)` there, too."""
+    shapes, options = asked.shapes, asked.options
+    if shapes is not None:
+        own = {name: derives.named(getattr(shapes, name)) for name in ("kinds", "pooled", "pairs")}
+        shapes = replace(shapes, **own)
+    if isinstance(options.penalty_factors, Mapping):
+        options = replace(options, penalty_factors=derives.named(options.penalty_factors))
+    given = {name: derives.named(getattr(asked, name)) for name in ("categories", "reference")}
+    constraints = asked.additive.get("monotonic_cst")
+    if isinstance(constraints, Mapping):
+        given["additive"] = {**asked.additive, "monotonic_cst": derives.named(constraints)}
+    return replace(asked, shapes=shapes, options=options, **given)
 
 
 def _bound(asked: FitRequest, table: Any) -> _Bound:
@@ -277,11 +302,15 @@ def _of_columns(asked: FitRequest, bound: _Bound) -> Any:
             is_chosen=asked.features is not None or not asked.is_table,
             fit_intercept=options.fit_intercept,
             shapes=shapes,
-            has_references=not options.group_levels,
             derived=bound.derived,
             progress=asked.rows.progress,
         )
-        notes = (*notes, *_lost_orders(source, learned.design, asked.reference))
+        if options.group_levels:
+            unpenalised = [
+                name for name, own in named_factors(options.penalty_factors, learned.design).items() if not own
+            ]
+            learned = replace(learned, design=without_references(learned.design, asked.reference, unpenalised))
+        notes = (*notes, *learned.design.notes, *_lost_orders(source, learned.design, asked.reference))
         problem = replace(
             Problem.of(source, learned, options.l2),
             l1=options.l1,

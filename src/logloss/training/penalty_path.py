@@ -41,6 +41,8 @@ PER_DECADE, FEWEST, MOST, MOST_DECADES = 2, 10, 30, 10
 NO_CURVATURE = 1e-12
 # Of a Hessian of more rows, or whose diagonal differs by such a factor, the diagonal stands for the eigenvalues.
 MOST_FACTORED, FAR_APART = 1_000, 1e6
+# Near the logarithm of the largest float.
+LARGEST_LOG = 700.0
 # The first digits of a value of the grid: what is printed is what was used.
 DIGITS = 3
 # Of a sparse matrix.
@@ -362,11 +364,16 @@ def grid_of(values: Array, n_values: int | None = None) -> tuple[float, ...]:
 
 def _penalty_at(values: Array, degrees: float) -> float:
     """The penalty at which Σ d / (d + l2) is so many degrees of freedom, by bisection of its logarithm."""
-    low, high = math.log(values.min()) - 40.0, math.log(values.sum()) + 40.0
+    logs = np.log(values)
+    low, high = math.log(values.min()) - 40.0, math.log(values.max()) + math.log(len(values)) + 40.0
     for _ in range(200):
         middle = 0.5 * (low + high)
-        low, high = (middle, high) if (values / (values + math.exp(middle))).sum() > degrees else (low, middle)
-    return math.exp(high)
+        low, high = (
+            (middle, high)
+            if (1.0 / (1.0 + np.exp(np.minimum(middle - logs, LARGEST_LOG)))).sum() > degrees
+            else (low, middle)
+        )
+    return math.exp(min(high, LARGEST_LOG))
 
 
 def losses_of(held_out: HeldOutSummary) -> tuple[list[Estimate], list[Estimate], list[float]]:

@@ -75,7 +75,7 @@ class BesideMatrix:
 
 def refuse_beside_matrix(X: Any, given: Mapping[str, object]) -> None:
     """Refuse options that need a Hessian of all columns. given: by name; None, () and {} are as if left out."""
-    what, then = "a sparse matrix", "Pass X.toarray() if that fits in memory"
+    what, then = "a sparse matrix", "A dense array, X.toarray(), has it if it fits in memory"
     if is_wide(X):
         what, then = f"an array of {count(MOST_COEFFICIENTS)} columns or more", "Choose fewer columns"
     for name, value in given.items():
@@ -83,7 +83,7 @@ def refuse_beside_matrix(X: Any, given: Mapping[str, object]) -> None:
             continue
         raise DataError(
             f"`{name}` is not available for {what}, which is fitted with l1=, l2=, penalty_factors=, sample_weight=, "
-            f"counts=, offset= and fit_intercept=. {then}, or leave `{name}` out."
+            f"counts=, offset= and fit_intercept=. {then}; else leave it out."
         )
 
 

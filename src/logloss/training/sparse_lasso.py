@@ -209,15 +209,15 @@ def path_of(
     """(A strength, the optimum at it), for strengths that descend: mostly one walk over all columns for each.
 
     problem: at strength 1; `l1` and `l2` of each column are multiplied with the strength, `l2` with a number of its own
-    where l2s are given. Each fit begins at the
-    optimum of the strength before. Its first working set are the columns that are not 0 there, and those whose
-    derivative may come to the penalty if it changes no faster than the penalty does (the sequential strong rule of
-    Tibshirani et al. 2012, doi:10.1111/j.1467-9868.2011.01004.x); a walk over all columns then finds what that has
-    missed, and proves the bound, as in a single fit. The first fit begins where all penalised coefficients are 0, or at
-    `start`; its `least_of_zeros`, times its strength, is the strength from which on every coefficient is 0.
+    where l2s are given. Each fit begins on the line through the optima of the two strengths before. Its first working
+    set are the columns that are not 0 there, and those whose derivative may come to the penalty if it changes no faster
+    than the penalty does (the sequential strong rule of Tibshirani et al. 2012, doi:10.1111/j.1467-9868.2011.01004.x);
+    a walk over all columns then finds what that has missed, and proves the bound, as in a single fit. The first fit
+    begins where all penalised coefficients are 0, or at `start`; its `least_of_zeros`, times its strength, is the
+    strength from which on every coefficient is 0.
     """
     at = np.zeros(1 + problem.n_columns) if start is None else start
-    before: tuple[float, Array] | None = None
+    earlier = before = None
     # Known once, and to the problems of all strengths.
     _ = problem.norms
     for strength, l2 in zip(strengths, strengths if l2s is None else l2s, strict=True):
@@ -225,10 +225,23 @@ def path_of(
         # Without an L1 penalty no coefficient is 0.
         working = None if own.l1.any() else np.arange(problem.n_columns)
         if before is not None and working is None:
-            last, gradient = before
+            last, gradient = before[0], before[1].gradient
             # The gradient there without the L2 penalty's part would be a little off where that is not 0: such columns
             # are in the working set anyway.
             working = np.flatnonzero(np.abs(gradient[1:]) >= (2.0 * strength - last) * problem.l1)
-        optimum = find_lasso_optimum(own, at, max_passes, working)
-        at, before = optimum.at, (strength, optimum.gradient)
+        begin = at
+        if before is not None and earlier is not None and working is not None:
+            begin = extrapolated((earlier[0], earlier[1].at), (before[0], at), strength)
+        optimum = find_lasso_optimum(own, begin, max_passes, working)
+        at, earlier, before = optimum.at, before, (strength, optimum)
         yield strength, optimum
+
+
+def extrapolated(first: tuple[float, Array], second: tuple[float, Array], strength: float) -> Array:
+    """Coefficients at a strength, on the line through those at two others; 0 where their sign would change."""
+    (one, earlier), (two, now) = first, second
+    if one == two:
+        return now
+    moved = now + (strength - two) / (two - one) * (now - earlier)
+    moved[1:][np.sign(moved[1:]) != np.sign(now[1:])] = 0.0
+    return moved

@@ -21,6 +21,7 @@ from logloss.answers.figures import put
 from logloss.data.binding import features_matrix, names_of
 from logloss.data.columns import as_column
 from logloss.data.dense_matrix import DenseMatrix
+from logloss.data.design import Design
 from logloss.data.matrix_columns import MatrixColumns, as_sparse, is_sparse_frame
 from logloss.data.rows import Array
 from logloss.data.source import is_paths, warn_of_order
@@ -37,6 +38,13 @@ from logloss.training.separation import Separation
 MOST_LISTED = 200
 # The penalty of each column is the same.
 NO_FACTORS = np.zeros(0)
+# What a model of a dense table has, and why this one has not.
+TABLES = ("summary", "coefficient_table", "odds_ratios", "to_pandas")
+TESTS = ("wald_test", "likelihood_ratio_test", "term_table", "marginal_effects", "errors", "covariance")
+NO_ERRORS = "it has no standard errors, as the Hessian of all its columns is not formed"
+NOT_HERE = dict.fromkeys(TESTS, NO_ERRORS) | dict.fromkeys(
+    TABLES, f"{NO_ERRORS}. `print(model)` and `model.largest(n)` have the largest coefficients"
+)
 NO_FACTORS.flags.writeable = False
 
 
@@ -100,6 +108,11 @@ class WidePredictor:
         """A table has no columns of this model."""
         raise no_table()
 
+    @property
+    def design(self) -> Design:
+        """Nor is anything computed of columns of a table."""
+        raise no_table()
+
     def logits(self, X: Any, offset: Any = None, missing: str | None = None) -> Array:
         """Log-odds of each row of X, shape (n_rows,)."""
         self.answer_to(missing)
@@ -152,8 +165,8 @@ class WidePredictor:
 def no_table() -> DataError:
     """The error of what is neither a matrix nor in svmlight format."""
     return DataError(
-        "a model of a sparse matrix reads matrices, sparse or dense, with labels that are an array, and files in "
-        "svmlight format."
+        "a model of a matrix of many columns reads matrices, sparse or dense, with labels that are an array, and "
+        "files in svmlight format."
     )
 
 
@@ -243,6 +256,11 @@ class WideModel(ModelPredictions, Answer):
     l1: float = 0.0
     penalty_factors: Array = field(default_factory=lambda: NO_FACTORS, compare=False)
     path: PenaltyPath | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Of what other models have, why this one has not."""
+        why = NOT_HERE.get(name)
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'" + (f": {why}." if why else ""))
 
     @property
     def n_nonzero(self) -> int:
