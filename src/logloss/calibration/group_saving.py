@@ -103,6 +103,7 @@ class GroupFit:
             variances = np.bincount(cells.groups, squared, n) / share**2
         rows = effective_rows(share, np.bincount(cells.groups, table.squares_of_rows, n))
         rarer, names = self._rarer()
+        of_folds = np.stack([cells.sums(each) for each in self.folds])
         found = []
         for g, (mean, variance) in enumerate(zip(means.tolist(), variances.tolist(), strict=True)):
             reason = "" if rarer[g] >= FEWEST_OF_RARER_CLASS else f"too few {names[g]} ({effective_count(rarer[g])})"
@@ -112,7 +113,7 @@ class GroupFit:
             degrees = float(rows[g]) - 1
             error = math.sqrt(max(variance, 0.0) * rows[g] / max(degrees, 1.0))
             if self.has_clusters:
-                error, n_folds = _error_of_folds(self.fold_reductions[0][:, g], self._shares_of_folds[:, g])
+                error, n_folds = _error_of_folds(self.fold_reductions[0][:, g], of_folds[:, g])
                 degrees = n_folds - 1.0
                 if n_folds < FEWEST_FOLDS:
                     reason = reason or "too few clusters"
@@ -122,11 +123,6 @@ class GroupFit:
             else:
                 found.append(with_interval(mean, SamplingError(error, degrees)))
         return found
-
-    @property
-    def _shares_of_folds(self) -> Array:
-        """The mass of each group in each fold, shape (n_folds, n_groups)."""
-        return np.stack([self.cells.sums(each) for each in self.folds])
 
     def _rarer(self) -> tuple[list[float], list[str]]:
         """(Effective rows of the rarer class of each group, what they are called)."""
@@ -184,14 +180,15 @@ def fitted_groups(
     of_all = cells.at(candidates.log_odds[method])
     effects = fitted_effects(cells.rows(of_all, masses, row))
     of_map = [cells.at(each) for each in candidates.of_folds[method]]
-    of_groups = []
-    for fold, log_odds in zip(folds, of_map, strict=True):
-        rest = np.maximum(masses - fold, 0.0)
-        # What is left of a subtraction is not a row.
-        rest[rest < 1e-9 * masses] = 0.0
-        own = fitted_effects(cells.rows(log_odds, rest, row), start=effects)
-        # Where no group differs, what is handed out is the map of all rows, whatever folds find.
-        of_groups.append(own.log_odds(log_odds, cells.groups) if effects.is_any else log_odds)
+    # Where no group differs, what is handed out is the map of all rows, whatever folds would find.
+    of_groups = list(of_map)
+    for number, (fold, log_odds) in enumerate(zip(folds, of_map, strict=True)):
+        if effects.is_any:
+            rest = np.maximum(masses - fold, 0.0)
+            # What is left of a subtraction is not a row.
+            rest[rest < 1e-9 * masses] = 0.0
+            own = fitted_effects(cells.rows(log_odds, rest, row), start=effects)
+            of_groups[number] = own.log_odds(log_odds, cells.groups)
     before = losses_at(cells.at(candidates.log_odds[IDENTITY]))
     alike, after = ([losses_at(each) for each in fits] for fits in (of_map, of_groups))
     weights = folds.sum(axis=(1, 2)) / folds.sum()
