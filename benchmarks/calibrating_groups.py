@@ -105,7 +105,7 @@ def figures_of(drawn: list[dict[str, list[tuple[float, float, float, float]]]], 
     covered = (every[:, 1] <= every[:, 3]) & (every[:, 3] <= every[:, 2])
     figures: Figures = {"expected": float(every[:, 0].mean()), "true": float(every[:, 3].mean())}
     figures |= {"bias": float(bias.mean()), "error": float(bias.std(ddof=1) / len(bias) ** 0.5)}
-    share = 100 * float(covered[has_interval].mean()) if has_interval.any() else float("nan")
+    share = 100 * float(covered[has_interval].mean()) if has_interval.any() else None
     return figures | {"coverage_percent": share, "intervals": int(has_interval.sum())}
 
 

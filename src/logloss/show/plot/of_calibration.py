@@ -65,6 +65,7 @@ def groups(ax: Axes, drawing: Drawing) -> None:
         name_rows(own, rows["group"] if own is left else [""] * len(rows))
         whiskers(own, rows[key], rows[f"{key}_low"], rows[f"{key}_high"], color=BLUE)
         reference_line(own, x=at)
+        own.patch.set(facecolor="none")
         own.margins(x=0.06)
         own.locator_params(axis="x", nbins=4)
         own.set_xlabel(label)
