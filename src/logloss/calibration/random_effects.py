@@ -19,7 +19,7 @@ American Statistical Association 88(421), 9-25. doi:10.1080/01621459.1993.105942
 >>> labels, groups = np.array([0, 1, 0, 1], np.uint8), np.array([0, 0, 1, 1])
 >>> rows = GroupRows(np.zeros(4), np.array([1.0, 9.0, 9.0, 1.0]), labels, groups, 2)
 >>> fitted_effects(rows).shift.round(2).tolist()
-[1.49, -1.49]
+[1.84, -1.84]
 """
 
 from __future__ import annotations
