@@ -29,6 +29,7 @@ from logloss.inference.ranking import LossConcentration, area_under_curve
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import ErrorOf, cluster_deviations, error_of_classes, figures_of
+from logloss.measurement.decisions import MeasuredDecisions
 from logloss.measurement.fields import put_parts, put_unlabelled
 from logloss.measurement.record import Parts, Question, SummaryRecord, rows_and_columns
 from logloss.text import NATS_PER_BIT
@@ -38,7 +39,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Measurement(Answer):
+class Measurement(MeasuredDecisions, Answer):
     """The log loss of a set of predictions, with its decomposition, calibration and ranking; made by `measure`.
 
     Losses are in nats per row (per unit of weight). Every estimate is an `Estimate`: a float with the ends of its 95%
