@@ -85,7 +85,7 @@ class ConfusionMatrices:
     squares: (n, 4, 4), Σ over rows of products of what a row adds to two cells; covariance: (n, 4, 4), of the shares.
     """
 
-    def __init__(self, table: ScoreTable, moments: Moments, clusters: GroupedSummary | None, cuts: Cuts) -> None:
+    def __init__(self, table: ScoreTable, moments: Moments, clusters: ClusterMasses | None, cuts: Cuts) -> None:
         self.table, self.moments, self.clusters, self.cuts = table, moments, clusters, cuts
         sure, possible = (self._cells(places) for places in (cuts.sure, cuts.possible))
         self.shares = sure + cuts.share[:, None] * (possible - sure)
@@ -189,12 +189,9 @@ class ConfusionMatrices:
         adds is at most that of clusters each of which has all its rows of the bin on one side.
         """
         clusters: Any = self.clusters
-        nothing, every = np.zeros(len(self.table.keys)), np.ones(len(self.table.keys))
-        masses = np.stack([cluster_sums(clusters, *each, self.table) for each in ((every, nothing), (nothing, every))])
-        from_above = np.stack([from_top(each.T).T for each in masses])
-        of_all, coarse = from_above.sum(axis=1), self.table.coarse(clusters.shift)
+        masses, from_above, of_all = clusters.masses, clusters.from_above, clusters.of_all
         for shares, place in zip(self.shares, self.cuts.possible, strict=True):
-            number = coarse[min(place, len(coarse) - 1)]
+            number = clusters.coarse[min(place, len(clusters.coarse) - 1)]
             in_bin = of_all[:, number] - of_all[:, number + 1]
             held = shares[[FP, TP]] - of_all[:, number + 1]
             part = np.clip(np.divide(held, in_bin, out=np.zeros(2), where=in_bin > 0), 0.0, 1.0)
@@ -214,6 +211,20 @@ class ConfusionMatrices:
     def _effective(self, part: Array, squares: Array) -> Array:
         whole, sums = self.shares @ part, np.einsum("i,nij,j->n", part, squares, part)
         return np.divide(whole**2, sums, out=np.zeros(len(whole)), where=sums > 0)
+
+
+class ClusterMasses:
+    """Shares of all mass by label, cluster and coarse bin.
+
+    coarse: the bin of each place of the table; masses: (2, n_clusters, n_bins); from_above: the same in each bin and
+    those above; of_all: of all clusters.
+    """
+
+    def __init__(self, table: ScoreTable, clusters: GroupedSummary) -> None:
+        nothing, every = np.zeros(len(table.keys)), np.ones(len(table.keys))
+        self.masses = np.stack([cluster_sums(clusters, *each, table) for each in ((every, nothing), (nothing, every))])
+        self.from_above = np.stack([from_top(each.T).T for each in self.masses])
+        self.of_all, self.coarse = self.from_above.sum(axis=1), table.coarse(clusters.shift)
 
 
 def from_top(values: Array) -> Array:

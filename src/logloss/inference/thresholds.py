@@ -78,10 +78,10 @@ def share_of(matrices: ConfusionMatrices, part: Array, whole: Array) -> Estimate
     binomial = value * (1 - value)
     has_variance = (variance > 0) & (binomial > 0)
     n_rows = np.divide(binomial, variance, out=units.copy(), where=has_variance)
-    if not matrices.is_soft:
-        n_rows = np.minimum(n_rows, matrices.rows(whole))
-    degrees = np.minimum(units - 1, matrices.moments.degrees_of_rarer_class)
-    return wilson(value, n_rows, np.array([student_quantile(each) if each > 0 else math.nan for each in degrees]))
+    # The rarer of both parts decides how well the variance is known; of one without rows nothing is known.
+    sides = np.stack([matrices.units(each) for each in (part, whole - part)])
+    effective = np.where(sides > 0, sides, units).min(axis=0)
+    return wilson(value, n_rows, np.array([student_quantile(each - 1) if each > 0 else math.nan for each in effective]))
 
 
 def wilson(share: Array, n_rows: Array, quantile: Array) -> Estimates:

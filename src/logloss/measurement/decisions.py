@@ -18,7 +18,7 @@ import numpy as np
 from logloss.answers.small_table import SmallTable
 from logloss.errors import DataError
 from logloss.inference import curves, thresholds
-from logloss.inference.confusion import ConfusionMatrices, checked_thresholds, cuts_of
+from logloss.inference.confusion import ClusterMasses, ConfusionMatrices, checked_thresholds, cuts_of
 from logloss.inference.decision_costs import DecisionCosts, decision_costs_of
 from logloss.inference.score_table import ScoreTable, score_table_of
 from logloss.inference.variance import figures_of
@@ -217,4 +217,5 @@ class MeasuredDecisions:
         """The confusion matrices at some thresholds."""
         summary, table = self._measurement.summary, self._table()
         moments, _ = figures_of(summary, table)
-        return ConfusionMatrices(table, moments, summary.clusters, cuts_of(table, np.array(at)))
+        clusters = None if summary.clusters is None else ClusterMasses(table, summary.clusters)
+        return ConfusionMatrices(table, moments, clusters, cuts_of(table, np.array(at)))
