@@ -1,6 +1,6 @@
 """Thresholds and curves of a summary: how long they take, and how often their intervals cover the true values.
 
-    speed        milliseconds of each from a summary that is read: of few exact scores, of 10^6 distinct ones, of clusters
+    speed        milliseconds of each from a summary: of few exact scores, of 10^6 distinct ones, of clusters
     coverage     shares, net benefit and cost of populations of known truth, with verdicts (`honesty.py`)
     chosen       the lowest cost on the rows, plus `optimism`, beside the true cost of the threshold that was chosen
 
@@ -180,7 +180,10 @@ def speed(requested: argparse.Namespace) -> Lines:
                 call()
                 of_processor.append(1e3 * (time.process_time() - began[0]))
                 elapsed.append(1e3 * (time.perf_counter() - began[1]))
-            yield f"{name}: {what}", {"ms": statistics.median(elapsed), "ms_of_processor": statistics.median(of_processor)}
+            yield (
+                f"{name}: {what}",
+                {"ms": statistics.median(elapsed), "ms_of_processor": statistics.median(of_processor)},
+            )
 
 
 if __name__ == "__main__":

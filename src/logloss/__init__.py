@@ -81,12 +81,14 @@ if TYPE_CHECKING:
     )
     from logloss.estimators import AdditiveClassifier, Calibrator, LogisticRegression, LogisticRegressionCV
     from logloss.files.load import load
+    from logloss.inference.decision_costs import DecisionCosts
     from logloss.inference.decomposition import Miscalibration
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
     from logloss.show.drawings import Drawing, drawing
     from logloss.show.explanation.answer import Explanation
     from logloss.show.explanation.explain import explain
+    from logloss.show.plot import plot
     from logloss.training.additive_model import AdditiveModel
     from logloss.training.fit import fit
     from logloss.training.hashed_model import HashedModel as HashedModel
@@ -109,6 +111,8 @@ _HOMES = {
     "load": "files.load",
     "drawing": "show.drawings",
     "Drawing": "show.drawings",
+    "plot": "show.plot",
+    "DecisionCosts": "inference.decision_costs",
     "compare": "comparison",
     "Comparison": "comparison",
     "PairwiseComparison": "comparison",
@@ -155,6 +159,7 @@ __all__ = [
     "ConvergenceWarning",
     "SequentialAnalysis",
     "DataError",
+    "DecisionCosts",
     "Difference",
     "Drawing",
     "EngineError",
@@ -189,6 +194,7 @@ __all__ = [
     "log_loss",
     "measure",
     "plan",
+    "plot",
     "surprisal",
 ]
 # `from logloss import *` takes every name at once and must work without scikit-learn; asked for by name, the estimators

@@ -98,9 +98,9 @@ class FailIf(NamedTuple):
     bound: float
 
 
-def judge(answer: Answer, tests: list[FailIf]) -> None:
-    """Exit with 1 if a --fail-if is true."""
-    figures = answer.to_dict() if tests else {}
+def judge(answer: Answer, tests: list[FailIf], added: Mapping[str, Any]) -> None:
+    """Exit with 1 if a --fail-if is true; added: figures beside those of the answer."""
+    figures = answer.to_dict() | dict(added) if tests else {}
     failed = [test for test in tests if fails(figures, test)]
     for test in failed:
         name, why = test.figure, ""
@@ -212,12 +212,13 @@ class Outputs:
         caught: Iterable[warnings.WarningMessage] = (),
         has_notes: bool = True,
         text: str | None = None,
+        added: Mapping[str, Any] | None = None,
     ) -> None:
         """Write an answer to the files that were named, print it, and exit with 1 if a --fail-if is true.
 
         remark: printed beside the time; None where no rows were read. advice: printed after the
         answer. has_notes: whether the notes of the answer are not in its text. text: what is printed in place of
-        the answer.
+        the answer. added: figures beside those of the answer.
         """
         if self.output is not None:
             answer.save(self.output)
@@ -234,7 +235,7 @@ class Outputs:
             with as_usage():
                 save(answer, self.plot, kind)
         to_stdout(
-            json.dumps(answer.to_dict(), allow_nan=False, indent=1)
+            json.dumps(answer.to_dict() | dict(added or {}), allow_nan=False, indent=1)
             if self.as_json
             else in_shell_words(repr(answer) if text is None else text)
         )
@@ -246,7 +247,7 @@ class Outputs:
                 self.say_time(remark)
             if has_notes:
                 say_notes(answer.notes)
-        judge(answer, self.tests)
+        judge(answer, self.tests, added or {})
 
     def say_time(self, remark: str) -> None:
         """A remark on the rows read, and how long it took."""

@@ -1,7 +1,7 @@
 """The confusion matrix at any thresholds, from the table of scores, and its sampling covariance.
 
 A row is predicted positive where its predicted probability is at or above the threshold, as in scikit-learn. From exact
-scores every count is exact; from bins the rows of the bin that holds a threshold may lie on either side of it: then both
+scores every count is exact. From bins, the rows of the bin that holds a threshold may lie on either side of it: both
 ends are known, and the figures between them are those of rows spread evenly over the bin.
 """
 

@@ -1,4 +1,4 @@
-"""ROC and precision–recall curves, in the terms of scikit-learn, with every score as a threshold; of bins, their edges."""
+"""ROC and precision–recall curves in the terms of scikit-learn: every score is a threshold, of bins every edge."""
 
 from __future__ import annotations
 
@@ -44,7 +44,11 @@ def roc_curve_table(table: ScoreTable, *, drop_intermediate: bool) -> SmallTable
         # As scikit-learn: points in the middle of two on one line; the point before the highest score stays.
         is_corner = (np.diff(zeros[1:], 2) != 0) | (np.diff(ones[1:], 2) != 0)
         kept = corners(is_corner, len(zeros))
-    columns: dict[str, Any] = {"fpr": zeros / zeros[-1], "tpr": ones / ones[-1], "threshold": thresholds_of(table)[::-1]}
+    columns: dict[str, Any] = {
+        "fpr": zeros / zeros[-1],
+        "tpr": ones / ones[-1],
+        "threshold": thresholds_of(table)[::-1],
+    }
     return SmallTable({name: each[kept].astype(np.float64).tolist() for name, each in columns.items()})
 
 

@@ -1,11 +1,11 @@
 """Thresholds for given costs of false predictions: the one that the costs imply, the one of lowest cost on these rows,
 and what miscalibration costs at the first.
 
-If predictions are calibrated, the expected cost is lowest at t = cost_fp / (cost_fp + cost_fn). Recalibrated by isotonic
-regression and cut at t, the same predictions have the lowest cost that any threshold has on these rows: pools of a rate
-above t are those above that threshold (Fawcett and Niculescu-Mizil 2007, doi:10.1007/s10994-007-5011-0). So the cost at t
-less the lowest cost is what miscalibration costs; it is never below 0, and above 0 of calibrated predictions, too: draws
-of labels from the predictions say how far, as they do for miscalibration itself.
+If predictions are calibrated, the expected cost is lowest at t = cost_fp / (cost_fp + cost_fn). Recalibrated by
+isotonic regression and cut at t, the same predictions have the lowest cost that any threshold has on these rows: the pools of a
+rate above t are those above that threshold (Fawcett and Niculescu-Mizil 2007, doi:10.1007/s10994-007-5011-0). So the
+cost at t less the lowest cost is what miscalibration costs. It is never below 0, and above 0 of calibrated predictions,
+too: draws of labels from the predictions say how far, as they do for miscalibration itself.
 """
 
 from __future__ import annotations
@@ -20,10 +20,10 @@ from logloss.answers.estimate import Estimate
 from logloss.answers.figures import put, put_estimate
 from logloss.data.values import Array
 from logloss.inference.confusion import FN, FP, ConfusionMatrices, from_top
+from logloss.inference.curves import thresholds_of
 from logloss.inference.score_table import MOST_DRAWN
 from logloss.inference.thresholds import implied_threshold, sum_of, with_bounds
-from logloss.inference.curves import thresholds_of
-from logloss.text import confidence, fixed, p_clause, significant
+from logloss.text import columns, confidence, fixed, p_clause
 
 N_DRAWS = 200
 # What draws equal up to the rounding of sums, in units of both costs.
@@ -109,28 +109,26 @@ class DecisionCosts:
 def lines_of(costs: DecisionCosts) -> list[str]:
     """The costs as lines of text."""
     digits = max(4, 4 - math.floor(math.log10(costs.cost_fp + costs.cost_fn)))
-    implied = costs.implied_cost
+    implied, threshold = costs.implied_cost, costs.lowest_cost_threshold
+    lowest, least = costs.lowest_cost, costs.lowest_cost_at_least
     ends = confidence(implied.low, implied.high, digits) if implied.has_interval else f"no CI: {implied.reason}"
-    lowest = fixed(costs.lowest_cost, digits)
-    if costs.lowest_cost_at_least < costs.lowest_cost:
-        lowest = f"between {fixed(costs.lowest_cost_at_least, digits)} and {lowest}"
-    above = "no row predicted positive"
-    if math.isfinite(costs.lowest_cost_threshold):
-        above = f"threshold {significant(costs.lowest_cost_threshold)}"
-    lines = [
-        f"cost per row, {significant(costs.cost_fp)} for a false positive and {significant(costs.cost_fn)} for a false "
-        "negative",
-        f"  {fixed(implied, digits)}  threshold {significant(costs.implied_threshold)}, lowest if calibrated; {ends}",
-        f"  {lowest}  {above}, lowest on these rows",
-        f"  {fixed(costs.treat_all_cost, digits)}  every row predicted positive",
-        f"  {fixed(costs.treat_none_cost, digits)}  no row predicted positive",
+    of_lowest = "lowest on these rows"
+    if least < lowest:
+        of_lowest += f" but for the order within bins: at least {fixed(least, digits)}"
+    expected = f"null distribution not available: {costs.reason}"
+    if not costs.reason:
+        of_lowest += f"; chosen on them: about {fixed(costs.optimism, digits)} more on new rows"
+        expected = f"{p_clause(costs.p_value)}; {fixed(costs.expected_if_calibrated, digits)} expected if calibrated"
+    rows: list[tuple[str, float, str, str]] = [
+        (f"threshold {costs.implied_threshold:.4g}", implied, ends, "implied by the costs: lowest if calibrated"),
+        (f"threshold {threshold:.4g}" if math.isfinite(threshold) else "none positive", lowest, "", of_lowest),
+        ("every row positive", costs.treat_all_cost, "", ""),
+        ("no row positive", costs.treat_none_cost, "", ""),
+        ("miscalibration", costs.miscalibration_cost, "", f"the first less the second; {expected}"),
     ]
-    clause = f"miscalibration costs {fixed(costs.miscalibration_cost, digits)} at the first threshold"
-    if costs.reason:
-        return [*lines, f"{clause}; what is expected if calibrated is not available: {costs.reason}"]
-    clause += f": {p_clause(costs.p_value)}; {fixed(costs.expected_if_calibrated, digits)} expected if calibrated"
-    warning = f"the second was chosen on these rows: on new rows expect about {fixed(costs.optimism, digits)} more"
-    return [*lines, clause, warning]
+    cells = [[f"  {name}", fixed(value, digits), of, clause] for name, value, of, clause in rows]
+    head = f"cost per row: {costs.cost_fp:g} for a false positive, {costs.cost_fn:g} for a false negative"
+    return [head, *columns(cells, "lrll", gap="   ")]
 
 
 def decision_costs_of(matrices: ConfusionMatrices, costs: tuple[float, float]) -> DecisionCosts:
@@ -182,7 +180,7 @@ def why_no_null(matrices: ConfusionMatrices) -> str:
 
 
 def null_of(matrices: ConfusionMatrices, implied: float, costs: tuple[float, float]) -> tuple[float, float, float]:
-    """(Mean cost of miscalibration of calibrated predictions, p-value of that of these, optimism of the lowest cost)."""
+    """(Mean cost of miscalibration if calibrated, p-value of that of these predictions, optimism of the lowest)."""
     table, place = matrices.table, int(matrices.cuts.sure[0])
     runs = table.merged(MOST_DRAWN, about=place)
     cut = place if runs.starts is None else int(np.searchsorted(runs.starts, place))

@@ -1,9 +1,9 @@
 """What a threshold does: shares of the confusion matrix, expected cost and net benefit, with their intervals.
 
-Shares have Wilson's interval: of the number of rows where these are counted, else of the number of independent rows with
-the same variance (Korn and Graubard 1998). Net benefit and expected cost are sums of two shares, each with a factor;
-their interval is put together from the two of the shares (MOVER), so that it is not of length 0 where no row is
-predicted positive. Intervals are those of one threshold, chosen without these rows.
+Shares have Wilson's interval: of the number of rows where these are counted, else of the number of independent rows
+with the same variance (Korn and Graubard 1998), with the t quantile of the rarer part. Net benefit and expected cost
+are sums of two shares, each with a factor; their interval is put together from those of the shares (MOVER), so that it is
+not of length 0 where no row is predicted positive. Intervals are those of one threshold, chosen without these rows.
 
 References: Vickers and Elkin (2006), doi:10.1177/0272989X06295361; Wilson (1927), doi:10.1080/01621459.1927.10502953;
 Korn and Graubard (1998), Survey Methodology 24, 193-201; Zou and Donner (2008), doi:10.1002/sim.3095.
@@ -110,9 +110,7 @@ def sum_of(matrices: ConfusionMatrices, *terms: tuple[int, Array]) -> Estimates:
         down.append(np.where(factor > 0, below, above))
         up.append(np.where(factor > 0, above, below))
         value = value + factor * share.value
-    reach = [
-        np.sqrt(np.maximum(a * a + b * b + 2 * correlation * a * b, 0.0)) for a, b in (down, up)
-    ]
+    reach = [np.sqrt(np.maximum(a * a + b * b + 2 * correlation * a * b, 0.0)) for a, b in (down, up)]
     return Estimates(value, value - reach[0], value + reach[1])
 
 
@@ -121,7 +119,9 @@ def odds_of(thresholds: Array) -> Array:
     return thresholds / (1 - thresholds)
 
 
-def figures_at(matrices: ConfusionMatrices, thresholds: Array, costs: tuple[float, float] | None) -> dict[str, Estimates]:
+def figures_at(
+    matrices: ConfusionMatrices, thresholds: Array, costs: tuple[float, float] | None
+) -> dict[str, Estimates]:
     """Every figure at each threshold."""
     found = {name: share_of(matrices, *parts) for name, parts in SHARES.items()}
     one = np.ones(len(thresholds))
@@ -186,7 +186,9 @@ def checked_costs(cost_fp: Any, cost_fn: Any) -> tuple[float, float] | None:
         if cost is None:
             raise DataError(f"`{name}` is needed beside `{other}`: only their ratio decides. A cost of 1 is a unit.")
         if isinstance(cost, bool) or not isinstance(cost, Real) or not 0 < float(cost) < math.inf:
-            raise DataError(f"`{name}` must be a positive number, the cost of one false prediction; got {value_text(cost)}.")
+            raise DataError(
+                f"`{name}` must be a positive number, the cost of one false prediction; got {value_text(cost)}."
+            )
     return float(cost_fp), float(cost_fn)
 
 
