@@ -26,7 +26,7 @@ def masses_above(table: ScoreTable) -> tuple[Array, Array]:
 
 
 def thresholds_of(table: ScoreTable) -> Array:
-    """The threshold at and above which the rows of each place and those above lie; inf at the end."""
+    """The score, P(1) or logit, at or above which the rows of each place and of those above lie; inf at the end."""
     lower = edges_of(table.scale, table.keys, is_binned=not table.is_exact)["lower"]
     if not table.is_exact:
         # On the far side, and below a logit of 0, a bin does not hold its lower edge.

@@ -2,10 +2,10 @@
 and what miscalibration costs at the first.
 
 If predictions are calibrated, the expected cost is lowest at t = cost_fp / (cost_fp + cost_fn). Recalibrated by
-isotonic regression and cut at t, the same predictions have the lowest cost that any threshold has on these rows: the pools of a
-rate above t are those above that threshold (Fawcett and Niculescu-Mizil 2007, doi:10.1007/s10994-007-5011-0). So the
-cost at t less the lowest cost is what miscalibration costs. It is never below 0, and above 0 of calibrated predictions,
-too: draws of labels from the predictions say how far, as they do for miscalibration itself.
+isotonic regression and cut at t, the same predictions have the lowest cost that any threshold has on these rows: the
+pools of a rate above t are those above that threshold (Fawcett and Niculescu-Mizil 2007,
+doi:10.1007/s10994-007-5011-0). So the cost at t less the lowest cost is what miscalibration costs. It is never below 0,
+and above 0 of calibrated predictions, too: draws of labels from the predictions say how far, as for miscalibration.
 """
 
 from __future__ import annotations
@@ -16,13 +16,14 @@ from typing import Any
 
 import numpy as np
 
-from logloss.answers.estimate import Estimate
+from logloss.answers.estimate import Estimate, expit, logit
 from logloss.answers.figures import put, put_estimate
 from logloss.data.values import Array
 from logloss.inference.confusion import FN, FP, ConfusionMatrices, from_top
 from logloss.inference.curves import thresholds_of
-from logloss.inference.score_table import MOST_DRAWN
+from logloss.inference.score_table import MOST_DRAWN, ScoreTable
 from logloss.inference.thresholds import implied_threshold, sum_of, with_bounds
+from logloss.onepass.summaries.scores import LOGIT
 from logloss.text import columns, confidence, fixed, p_clause
 
 N_DRAWS = 200
@@ -147,7 +148,7 @@ def decision_costs_of(matrices: ConfusionMatrices, costs: tuple[float, float]) -
     first, last = int(matrices.cuts.possible[0]), int(matrices.cuts.sure[0])
     lowest = float(by_place.min())
     place = int(by_place.argmin())
-    threshold = float(thresholds_of(table)[place])
+    threshold = as_probability(table, float(thresholds_of(table)[place]))
     if first == last and by_place[first] <= lowest + TIE:
         lowest, threshold = float(by_place[first]), implied
     # Of each bin no order of its rows costs less than all its zeros below all its ones.
@@ -170,6 +171,17 @@ def decision_costs_of(matrices: ConfusionMatrices, costs: tuple[float, float]) -
         null[2] * unit,
         reason,
     )
+
+
+def as_probability(table: ScoreTable, score: float) -> float:
+    """A threshold of scores as a probability at which the same rows are predicted positive; inf for none."""
+    if table.scale != LOGIT or score == math.inf:
+        return score
+    proba = min(max(expit(score), math.ulp(0.0)), 1 - math.ulp(0.5))
+    # Where it is rounded up, its log-odds may lie above the score.
+    while proba > math.ulp(0.0) and logit(proba) > score:
+        proba = math.nextafter(proba, 0.0)
+    return proba
 
 
 def why_no_null(matrices: ConfusionMatrices) -> str:

@@ -2,8 +2,8 @@
 
 Shares have Wilson's interval: of the number of rows where these are counted, else of the number of independent rows
 with the same variance (Korn and Graubard 1998), with the t quantile of the rarer part. Net benefit and expected cost
-are sums of two shares, each with a factor; their interval is put together from those of the shares (MOVER), so that it is
-not of length 0 where no row is predicted positive. Intervals are those of one threshold, chosen without these rows.
+are sums of two shares, each with a factor; their interval is put together from those of the shares (MOVER), so that it
+is not of length 0 where no row is predicted positive. Intervals are those of one threshold, chosen without these rows.
 
 References: Vickers and Elkin (2006), doi:10.1177/0272989X06295361; Wilson (1927), doi:10.1080/01621459.1927.10502953;
 Korn and Graubard (1998), Survey Methodology 24, 193-201; Zou and Donner (2008), doi:10.1002/sim.3095.

@@ -159,7 +159,8 @@ class MeasuredDecisions:
     def roc_curve(self, *, drop_intermediate: bool = True) -> SmallTable:
         """The ROC curve: fpr, tpr and threshold, as scikit-learn's `roc_curve`; the area below it is `auc`.
 
-        Of scores in bins the points are the edges of bins, which are exact.
+        Thresholds are in the scale of the predictions: probabilities, or log-odds. Of scores in bins the points are the
+        edges of bins, which are exact.
 
         Parameters
         ----------
@@ -182,7 +183,8 @@ class MeasuredDecisions:
     def precision_recall_curve(self, *, drop_intermediate: bool = False) -> SmallTable:
         """The precision–recall curve: precision, recall and threshold, as scikit-learn's `precision_recall_curve`.
 
-        The last point, precision 1 and recall 0, has threshold inf. Of scores in bins the points are the edges of bins.
+        The last point, precision 1 and recall 0, has threshold inf. Thresholds are in the scale of the predictions. Of
+        scores in bins the points are the edges of bins.
 
         Parameters
         ----------
