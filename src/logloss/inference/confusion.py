@@ -91,11 +91,6 @@ class ConfusionMatrices:
         self.shares = sure + cuts.share[:, None] * (possible - sure)
 
     @property
-    def is_soft(self) -> bool:
-        """Whether labels are shares."""
-        return self.moments.summary.is_soft
-
-    @property
     def why_no_interval(self) -> str:
         """Why figures have no interval; "" if they have: Wilson's holds for few rows, where these are counted."""
         if self.is_plain:
@@ -201,14 +196,11 @@ class ConfusionMatrices:
             yield cells, part * (1 - part) * (own * own).sum(axis=1)
 
     def units(self, part: Array) -> Array:
-        """Effective number of independent observations, rows or clusters, of some cells: those with 1 in `part`."""
-        return self._effective(part, self.squares if self.clusters is None else self._of_clusters[1])
+        """Effective number of independent observations, rows or clusters, of the cells with 1 in `part`.
 
-    def rows(self, part: Array) -> Array:
-        """Effective number of rows of some cells (Kish 1965, Survey Sampling, section 11.7)."""
-        return self._effective(part, self.squares)
-
-    def _effective(self, part: Array, squares: Array) -> Array:
+        Kish (1965), Survey Sampling, section 11.7.
+        """
+        squares = self.squares if self.clusters is None else self._of_clusters[1]
         whole, sums = self.shares @ part, np.einsum("i,nij,j->n", part, squares, part)
         return np.divide(whole**2, sums, out=np.zeros(len(whole)), where=sums > 0)
 

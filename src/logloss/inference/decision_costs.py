@@ -188,7 +188,7 @@ def why_no_null(matrices: ConfusionMatrices) -> str:
     """Why labels cannot be drawn from the predictions; "" if they can."""
     if matrices.clusters is not None:
         return "rows of a cluster depend on each other"
-    return "soft labels" if matrices.is_soft else ""
+    return "soft labels" if matrices.moments.summary.is_soft else ""
 
 
 def null_of(matrices: ConfusionMatrices, implied: float, costs: tuple[float, float]) -> tuple[float, float, float]:

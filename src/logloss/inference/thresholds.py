@@ -27,6 +27,8 @@ from logloss.text import value_text
 # Thresholds of a decision curve.
 OF_CURVE = tuple(round(k / 100, 2) for k in range(1, 100))
 ALL = np.ones(4)
+# Degrees of freedom of a share with few rows, or clusters, on one side (docs/thresholds.md).
+FEWEST_DEGREES = 4.0
 
 
 def cells(*names: int) -> Array:
@@ -78,10 +80,11 @@ def share_of(matrices: ConfusionMatrices, part: Array, whole: Array) -> Estimate
     binomial = value * (1 - value)
     has_variance = (variance > 0) & (binomial > 0)
     n_rows = np.divide(binomial, variance, out=units.copy(), where=has_variance)
-    # The rarer of both parts decides how well the variance is known; of one without rows nothing is known.
-    sides = np.stack([matrices.units(each) for each in (part, whole - part)])
-    effective = np.where(sides > 0, sides, units).min(axis=0)
-    return wilson(value, n_rows, np.array([student_quantile(each - 1) if each > 0 else math.nan for each in effective]))
+    # The rarer of both parts decides how well the variance is known, down to FEWEST_DEGREES: of very few rows Wilson's
+    # interval is wide by itself.
+    rarer = np.stack([matrices.units(each) for each in (part, whole - part)]).min(axis=0)
+    degrees = np.minimum(units, np.maximum(rarer, FEWEST_DEGREES + 1)) - 1
+    return wilson(value, n_rows, np.array([student_quantile(each) if each > 0 else math.nan for each in degrees]))
 
 
 def wilson(share: Array, n_rows: Array, quantile: Array) -> Estimates:

@@ -7,7 +7,8 @@ import math
 from logloss.calibration import Calibration, calibrate
 from logloss.measurement import Measurement
 from logloss.show import page
-from logloss.show.drawings.of_measurement import MOST_LISTED
+from logloss.show.drawings import of_thresholds
+from logloss.show.drawings.of_measurement import MOST_LISTED, kinds
 from logloss.show.report import of_calibration
 from logloss.show.words.of_calibration import advice
 from logloss.show.words.of_measurement import (
@@ -110,6 +111,11 @@ def _calibration(m: Measurement) -> str:
         ends = confidence(m.slope.low, m.slope.high, 3)
         clause += f" The predictions are {confidence_text(m)}: calibration slope {fixed(m.slope, 3)}, {ends}."
     return f"{clause} Expected loss (mean predictive entropy) {nats(m.expected_log_loss)}: {expectation(m)}."
+
+
+def pictures(m: Measurement) -> list[str]:
+    """Those of the page: what a threshold does depends on costs, which no page knows."""
+    return [name for name in kinds(m) if name not in of_thresholds.KINDS]
 
 
 def main_table(m: Measurement) -> tuple[list[list[str]], str]:
