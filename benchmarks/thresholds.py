@@ -1,10 +1,10 @@
 """Thresholds and curves of a summary: how long they take, and how often their intervals cover the true values.
 
-    speed        milliseconds of each from a summary: of few exact scores, of 10^6 distinct ones, of clusters
-    coverage     shares, net benefit and cost of populations of known truth, with verdicts (`honesty.py`)
-    chosen       the lowest cost on the rows, plus `optimism`, beside the true cost of the threshold that was chosen
+    speed                      milliseconds from a summary: of few exact scores, of 10^6 distinct ones, of clusters
+    rows, weights, clusters    coverage of shares, net benefit and cost of populations of known truth (`honesty.py`)
+    chosen                     the true cost of the threshold of the lowest cost, less that on the rows, and `optimism`
 
-`coverage` and `chosen` take a quarter of an hour of one core.
+Each takes one to two minutes of one core; `--of rows --add --json` adds a part to the record.
 """
 
 from __future__ import annotations
@@ -12,7 +12,8 @@ from __future__ import annotations
 import argparse
 import statistics
 import time
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -89,29 +90,43 @@ def clustered(name: str, cluster: Any, *, one_score: bool) -> Case:
     return Case(name, len(cluster), draw, lambda: true_figures(grid_of(CLUSTERED)))
 
 
-def cases() -> list[Case]:
-    """Rows, weights, clusters."""
-    found = [
-        case_of(name, POPULATIONS[name], n)
-        for name in ("calibrated", "overconfident", "ratings", "base rate 0.002")
-        for n in ((50_000,) if name == "base rate 0.002" else (100, 500, 5_000))
-    ]
-    for sigma in (0.5, 1.0):
-        found += [case_of(f"weights, σ {sigma}", Normal(beta_scores, weight=sigma), n) for n in (500, 5_000)]
+def rows() -> list[Case]:
+    """Independent rows."""
+    names = ("calibrated", "overconfident", "ratings")
+    found = [case_of(name, POPULATIONS[name], n) for name in names for n in (100, 500, 5_000)]
+    return [*found, case_of("base rate 0.002", POPULATIONS["base rate 0.002"], 50_000)]
+
+
+def weights() -> list[Case]:
+    """Lognormal weights, independent of all else or growing with the score."""
+    plain = [Normal(beta_scores, weight=sigma) for sigma in (0.5, 1.0)]
+    found = [case_of(f"weights, σ {each.weight}", each, n) for each in plain for n in (500, 5_000)]
     tilted = Normal(beta_scores, weight=1.0, tilt=0.6)
-    found.append(case_of("weights that grow with the score, σ 1.0", tilted, 5_000))
-    for kind, n in (("equal", 30), ("equal", 100), ("Zipf", 30), ("Zipf", 100)):
-        found.append(clustered(f"{n} {kind} clusters", cluster_of_rows(kind, n), one_score=False))
-    found.append(clustered("100 equal clusters, one score each", cluster_of_rows("equal", 100), one_score=True))
-    return found
+    return [*found, case_of("weights that grow with the score, σ 1.0", tilted, 5_000)]
 
 
-def coverage(requested: argparse.Namespace) -> Lines:
-    """Coverage of every interval."""
-    wanted = [case for case in cases() if case.n_rows <= requested.largest and requested.only in case.name]
-    for case, answers in zip(wanted, all_answers(cases, wanted, requested.repetitions, 1), strict=True):
-        for claim, figures in judged(answers, case.true_values()):
-            yield f"{case.name}: {claim}", figures
+def clusters() -> list[Case]:
+    """Equal and unequal clusters."""
+    kinds = (("equal", 30), ("equal", 100), ("Zipf", 30), ("Zipf", 100))
+    found = [clustered(f"{n} {kind} clusters", cluster_of_rows(kind, n), one_score=False) for kind, n in kinds]
+    one_score = clustered("100 equal clusters, one score each", cluster_of_rows("equal", 100), one_score=True)
+    return [*found, one_score]
+
+
+def coverage(part: Callable[[], list[Case]], requested: argparse.Namespace) -> Lines:
+    """Coverage of every interval of the cases of a part: the lowest and the highest, and how many hold."""
+    wanted = [case for case in part() if case.n_rows <= requested.largest]
+    for case, answers in zip(wanted, all_answers(part, wanted, requested.repetitions, 1), strict=True):
+        found = dict(judged(answers, case.true_values()))
+        known = {claim: each["coverage_percent"] for claim, each in found.items() if "coverage_percent" in each}
+        worst = sorted(known, key=known.__getitem__)
+        figures = {"claims": len(found), "holds": sum(each["verdict"] == "holds" for each in found.values())}
+        for name in ("too narrow", "too wide", "withheld"):
+            figures[name.replace(" ", "_")] = sum(each["verdict"] == name for each in found.values())
+        if known:
+            figures |= {"mean_percent": statistics.mean(known.values()), "lowest_percent": known[worst[0]]}
+            figures |= {"of": worst[0], "highest_percent": known[worst[-1]]}
+        yield case.name, figures | {"is_promised": next(iter(found.values()))["is_promised"]}
 
 
 def chosen(requested: argparse.Namespace) -> Lines:
@@ -119,10 +134,10 @@ def chosen(requested: argparse.Namespace) -> Lines:
     for name in ("calibrated", "overconfident", "shifted"):
         population = POPULATIONS[name]
         grid = grid_of(population)
-        for n_rows in (200, 1_000, 5_000):
-            if n_rows > requested.largest or requested.only not in name:
+        for n_rows in (200, 2_000):
+            if n_rows > requested.largest:
                 continue
-            rises, promised, saved, p_values = [], [], [], []
+            rises, promised, gained, p_values = [], [], [], []
             for number in range(requested.repetitions):
                 random = np.random.default_rng([n_rows, number])
                 labels, logits, _ = population.sample(random, n_rows)
@@ -130,17 +145,15 @@ def chosen(requested: argparse.Namespace) -> Lines:
                 rises.append(true_cost(grid, found.lowest_cost_threshold) - found.lowest_cost)
                 promised.append(found.optimism)
                 p_values.append(found.p_value)
-                saved.append(true_cost(grid, found.implied_threshold) - true_cost(grid, found.lowest_cost_threshold))
-            yield (
-                f"{name}, {n_rows:,} rows",
-                {
-                    "rise_on_new_rows": statistics.mean(rises),
-                    "error": statistics.stdev(rises) / len(rises) ** 0.5,
-                    "optimism": statistics.mean(promised),
-                    "true_gain_of_choosing": statistics.mean(saved),
-                    "rejected_percent": 100 * statistics.mean(p < 0.05 for p in p_values),
-                },
-            )
+                gained.append(true_cost(grid, found.implied_threshold) - true_cost(grid, found.lowest_cost_threshold))
+            figures = {
+                "rise_on_new_rows": statistics.mean(rises),
+                "error": statistics.stdev(rises) / len(rises) ** 0.5,
+                "optimism": statistics.mean(promised),
+                "true_gain_of_choosing": statistics.mean(gained),
+                "rejected_percent": 100 * statistics.mean(p < 0.05 for p in p_values),
+            }
+            yield f"chosen: {name}, {n_rows:,} rows", figures
 
 
 def true_cost(grid: Grid, threshold: float) -> float:
@@ -186,6 +199,21 @@ def speed(requested: argparse.Namespace) -> Lines:
             )
 
 
+PARTS: dict[str, Callable[[argparse.Namespace], Lines]] = {
+    "speed": speed,
+    "rows": partial(coverage, rows),
+    "weights": partial(coverage, weights),
+    "clusters": partial(coverage, clusters),
+    "chosen": chosen,
+}
+
+
+def thresholds(requested: argparse.Namespace) -> Lines:
+    """The parts that were asked for."""
+    for name in requested.of:
+        yield from PARTS[name](requested)
+
+
 if __name__ == "__main__":
-    sizes = {"rows": (1_000_000, 5_000), "rounds": (9, 1), "repetitions": (1_000, 3), "largest": (50_000, 500)}
-    record(speed, coverage, chosen, has_only=True, **sizes)
+    sizes = {"rows": (1_000_000, 5_000), "rounds": (9, 1), "repetitions": (150, 2), "largest": (50_000, 3_100)}
+    record(thresholds, choices={"of": tuple(PARTS)}, **sizes)

@@ -387,7 +387,9 @@ def test_an_infinite_change_is_refused():
 
 def test_a_picture_that_does_not_exist_is_refused_with_those_that_do(measured):
     curves = "decision, roc, precision_recall, thresholds"
-    message = rf'a Measurement has no picture "pie"\. It has: reliability, decomposition, concentration, {curves}, groups\.'
+    message = (
+        rf'a Measurement has no picture "pie"\. It has: reliability, decomposition, concentration, {curves}, groups\.'
+    )
     with pytest.raises(DataError, match=message):
         measured.plot("pie")
 

@@ -134,6 +134,12 @@ def test_the_interval_of_net_benefit_has_the_variance_of_its_rows(measured):
         )
 
 
+def test_errors_only_are_no_certainty():
+    row = measure([1, 0] * 10, [0.1, 0.9] * 10).thresholds(0.5, cost_fp=1, cost_fn=1)[0]
+    assert row["cost"] == row["cost_high"] - max(row["cost_high"] - 1, 0) == 1
+    assert row["cost_low"] < 0.9
+
+
 def test_no_row_predicted_positive_is_no_certainty():
     row = measure(Y[P < 0.6], P[P < 0.6]).thresholds(0.8)[0]
     assert (row["tp"], row["fp"], row["net_benefit"]) == (0, 0, 0.0)
@@ -330,7 +336,9 @@ def test_one_class_has_what_is_defined(label):
     assert logloss.drawing(m, "roc").reason == "all labels are of one class"
 
 
-@pytest.mark.parametrize("at", [0, 1, 1.2, -0.1, math.nan, math.inf, "0.5", True, None, [0.5, 2], np.array([0.0])])
+@pytest.mark.parametrize(
+    "at", [0, 1, np.array(1.0), 1.2, -0.1, math.nan, math.inf, "0.5", True, None, [0.5, 2], np.array([0.0])]
+)
 def test_a_threshold_outside_0_and_1_is_refused(measured, at):
     if at is None:
         at = [None]

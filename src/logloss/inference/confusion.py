@@ -7,7 +7,7 @@ ends are known, and the figures between them are those of rows spread evenly ove
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import cached_property
 from numbers import Real
@@ -33,7 +33,8 @@ TP, FP, FN, TN = range(4)
 
 def checked_thresholds(at: Any) -> list[float]:
     """Thresholds as floats in (0, 1): of one number, or of several."""
-    given = [at] if isinstance(at, str | Real) or not isinstance(at, Sequence | np.ndarray) else list(at)
+    at = at.item() if isinstance(at, np.ndarray) and at.ndim == 0 else at
+    given = list(at) if np.ndim(at) == 1 and not isinstance(at, str | dict) else [at]
     if not given:
         raise DataError("`at` must be a threshold or a list of thresholds; got an empty list.")
     for each in given:

@@ -24,7 +24,7 @@ from logloss.inference.curves import thresholds_of
 from logloss.inference.score_table import MOST_DRAWN, ScoreTable
 from logloss.inference.thresholds import implied_threshold, sum_of, with_bounds
 from logloss.onepass.summaries.scores import LOGIT
-from logloss.text import columns, confidence, fixed, p_clause
+from logloss.text import adding_digits, columns, confidence, fixed, p_clause
 
 N_DRAWS = 200
 # What draws equal up to the rounding of sums, in units of both costs.
@@ -109,7 +109,8 @@ class DecisionCosts:
 
 def lines_of(costs: DecisionCosts) -> list[str]:
     """The costs as lines of text."""
-    digits = max(4, 4 - math.floor(math.log10(costs.cost_fp + costs.cost_fn)))
+    least_digits = max(4, 4 - math.floor(math.log10(costs.cost_fp + costs.cost_fn)))
+    digits = adding_digits(costs.implied_cost, [costs.lowest_cost, costs.miscalibration_cost], least_digits)
     implied, threshold = costs.implied_cost, costs.lowest_cost_threshold
     lowest, least = costs.lowest_cost, costs.lowest_cost_at_least
     ends = confidence(implied.low, implied.high, digits) if implied.has_interval else f"no CI: {implied.reason}"

@@ -105,7 +105,9 @@ def sum_of(matrices: ConfusionMatrices, *terms: tuple[int, Array]) -> Estimates:
     covariance = matrices.covariance
     product = np.sqrt(np.maximum(covariance[:, one, one] * covariance[:, other, other], 0.0))
     correlation = np.divide(covariance[:, one, other], product, out=np.zeros(len(product)), where=product > 0)
-    correlation = np.clip(correlation, -1, 1) * np.sign(of_one * of_other)
+    # Towards 0 of few rows, as Wilson's centre is towards ½: where every row is an error, their share is not certain.
+    units = matrices.units(ALL)
+    correlation = np.clip(correlation, -1, 1) * np.sign(of_one * of_other) * units / (units + normal_quantile() ** 2)
     down, up, value = [], [], np.zeros(len(product))
     for cell, factor in terms:
         share = share_of(matrices, cells(cell), ALL)

@@ -42,9 +42,7 @@ def spans(thresholds: Sequence[float], is_in: Any) -> str:
     """The runs of thresholds at which something holds: `0.05 to 0.62`."""
     marks = np.flatnonzero(np.diff(np.concatenate([[0], np.asarray(is_in, int), [0]])))
     runs = [(thresholds[first], thresholds[end - 1]) for first, end in marks.reshape(-1, 2)]
-    return ", ".join(
-        f"{significant(a, 2)}" if a == b else f"{significant(a, 2)} to {significant(b, 2)}" for a, b in runs
-    )
+    return ", ".join(f"{a:.2g}" if a == b else f"{a:.2g} to {b:.2g}" for a, b in runs)
 
 
 def decision(m: Measurement) -> Drawing:
