@@ -173,6 +173,7 @@ MARKS = {
         ("docs/scikit-learn.md", "tests"),
         ("docs/shapes.md", "held-out losses"),
         ("docs/sparse.md", "times"),
+        ("docs/thresholds.md", "coverage of thresholds"),
     )
 }
 
@@ -355,7 +356,26 @@ def times_of_ours(line: dict[str, float]) -> str:
     return f"> {line['of_ours_and_not_there']:.0f}×" if "of_ours_and_not_there" in line else ""
 
 
+def thresholds_tables() -> str:
+    """Coverage, optimism and milliseconds of thresholds as Markdown."""
+    cases = lines("thresholds", "thresholds")
+    rows = ["| population | hold, of 24 | mean | lowest | highest |", "| --- | --- | --- | --- | --- |"]
+    for case, of in cases.items():
+        if "mean_percent" in of:
+            ends = f"{of['mean_percent']:.1f}% | {of['lowest_percent']:.1f}% | {of['highest_percent']:.1f}%"
+            rows.append(f"| {case} | {of['holds']} | {ends} |")
+    rows += ["", "| population | true cost above the lowest on the rows | optimism |", "| --- | --- | --- |"]
+    for case, of in cases.items():
+        if "optimism" in of:
+            rise = f"{of['rise_on_new_rows']:.4f} ± {of['error']:.4f}"
+            rows.append(f"| {case.removeprefix('chosen: ')} | {rise} | {of['optimism']:.4f} |")
+    rows += ["", "| 10^6 rows | ms of the processor |", "| --- | --- |"]
+    rows += [f"| {case} | {of['ms_of_processor']:.1f} |" for case, of in cases.items() if "ms_of_processor" in of]
+    return "\n".join(rows) + "\n"
+
+
 TABLES = {
+    "docs/thresholds.md": thresholds_tables,
     "docs/inference.md": coverage_of_claims,
     "docs/scikit-learn.md": passed_tests,
     "docs/shapes.md": held_out_losses,
