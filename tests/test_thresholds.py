@@ -174,10 +174,17 @@ def test_the_area_below_the_roc_curve_is_the_auc(measured, binned):
 @pytest.mark.parametrize("is_logit", [False, True])
 def test_points_of_a_curve_of_bins_are_exact(is_logit):
     y, p = MANY
-    scores = logit(p) if is_logit else p
-    m = measure(y, y_logit=scores) if is_logit else measure(y, p)
+    scores = logit(p) if is_logit else p.copy()
+    # Scores that are edges of bins, and those that have a bin of their own.
+    scores[:6] = [-math.inf, math.inf, 0.0, -17.0, -32.0, 20.0] if is_logit else [0.0, 1.0, 0.5, 0.75, 0.25, 0.875]
+    scores[6:12] = scores[:6]
+    y = y.copy()
+    y[:12] = [0, 1] * 6
+    m = measure(y, y_logit=scores) if is_logit else measure(y, scores)
+    assert not m.is_exact
     curve = m.roc_curve(drop_intermediate=False)
-    for number in np.linspace(1, len(curve) - 1, 60).astype(int):
+    edges = np.searchsorted(-np.array(curve["threshold"]), -scores[:6])
+    for number in (*np.linspace(1, len(curve) - 1, 60).astype(int), *np.clip(edges, 1, len(curve) - 1), *(edges - 1)):
         above = scores >= curve["threshold"][number]
         assert curve["tpr"][number] == pytest.approx(y[above].sum() / y.sum(), abs=ROUNDING)
         assert curve["fpr"][number] == pytest.approx((1 - y)[above].sum() / (1 - y).sum(), abs=ROUNDING)
@@ -185,7 +192,8 @@ def test_points_of_a_curve_of_bins_are_exact(is_logit):
 
 @pytest.mark.parametrize("is_logit", [False, True])
 def test_a_threshold_inside_a_bin_has_bounds(is_logit):
-    y, p = MANY
+    y, p = MANY[0], MANY[1].copy()
+    p[:8] = [0.5, 0.5, 0.25, 0.25, 0.75, 0.75, 0.125, 0.875]
     m = measure(y, y_logit=logit(p)) if is_logit else measure(y, p)
     at = [*AT, 1 / 3, 0.999, 0.001, 0.125, 0.875, *np.random.default_rng(4).random(60)]
     for row in m.thresholds(at, cost_fp=1, cost_fn=3):

@@ -27,12 +27,13 @@ def masses_above(table: ScoreTable) -> tuple[Array, Array]:
 
 def thresholds_of(table: ScoreTable) -> Array:
     """The score, P(1) or logit, at or above which the rows of each place and of those above lie; inf at the end."""
-    lower = edges_of(table.scale, table.keys, is_binned=not table.is_exact)["lower"]
-    if not table.is_exact:
-        # On the far side, and below a logit of 0, a bin does not hold its lower edge.
-        lower = np.where(lower >= 0.5 if table.scale != LOGIT else lower < -16, np.nextafter(lower, math.inf), lower)
-        if table.scale != LOGIT:
-            lower = np.minimum(lower, 1.0)
+    # The upper edge of the last bin of finite log-odds is infinite.
+    with np.errstate(over="ignore"):
+        edges = edges_of(table.scale, table.keys, is_binned=not table.is_exact)
+    lower = edges["lower"]
+    # On the far side of ½, and far below a logit of 0, a bin does not hold its lower edge.
+    is_open = (lower < -16 if table.scale == LOGIT else lower >= 0.5) & (lower < edges["upper"])
+    lower = np.where(is_open, np.nextafter(lower, math.inf), lower)
     return np.append(lower, math.inf)
 
 
