@@ -369,7 +369,7 @@ def thresholds_tables() -> str:
         if "optimism" in of:
             rise = f"{of['rise_on_new_rows']:.4f} ± {of['error']:.4f}"
             rows.append(f"| {case.removeprefix('chosen: ')} | {rise} | {of['optimism']:.4f} |")
-    rows += ["", "| 10^6 rows | ms of the processor |", "| --- | --- |"]
+    rows += ["", "| summary | milliseconds |", "| --- | --- |"]
     rows += [f"| {case} | {of['ms_of_processor']:.1f} |" for case, of in cases.items() if "ms_of_processor" in of]
     return "\n".join(rows) + "\n"
 
