@@ -112,14 +112,16 @@ def finish_precision_recall(ax: Axes) -> None:
 
 
 def thresholds(ax: Axes, drawing: Drawing) -> None:
-    """Recall, precision and the share predicted positive, with their bands."""
+    """Recall and precision with their bands, and the share predicted positive."""
     curve = drawing.table("curve")
     looks = (
         ("recall", "recall", BLUE, SOLID, BAND),
         ("precision", "precision", ORANGE, DASHED, PALE),
-        ("predicted_positive", "predicted positive (share of rows)", ink(ax), DASH_DOT, PALE),
+        ("predicted_positive", "predicted positive (share of rows)", ink(ax), DASH_DOT, None),
     )
     for name, _, _, _, shade in looks:
+        if shade is None:
+            continue
         ends = np.array(curve[f"{name}_low"]), np.array(curve[f"{name}_high"])
         ax.fill_between(curve["threshold"], *ends, color=shade, linewidth=0, zorder=1)
     for name, label, color, line, _ in looks:
