@@ -416,6 +416,13 @@ def test_curves_are_drawn_with_few_points_that_are_theirs(binned):
         ]
 
 
+def test_shares_are_drawn_by_threshold(measured):
+    drawn, table = lines_of(measured.plot("thresholds")), measured.thresholds([k / 100 for k in range(1, 100)])
+    for name in ("recall", "precision"):
+        assert drawn[name][:, 1] == pytest.approx(table[name], abs=ROUNDING, nan_ok=True)
+    assert drawn["predicted positive (share of rows)"][:, 1].tolist() == table["predicted_positive"]
+
+
 def test_several_measurements_are_drawn_apart_without_colours(measured):
     answers = {"one": measured, "two": measure(Y, P**2), "three": measure(Y, np.sqrt(P))}
     for kind in kinds(answers):
