@@ -208,6 +208,20 @@ def test_a_threshold_inside_a_bin_has_bounds(is_logit):
     assert (half["in_bin_of_threshold"], half["tp"]) == (0, y[p >= 0.5].sum())
 
 
+def test_intervals_hold_both_sides_of_a_full_bin():
+    """Half of the rows lie in the bin of 0.3, just below it: not spread evenly."""
+    y, p = MANY[0], MANY[1].copy()
+    p[::2] = 0.3 - np.linspace(1e-9, 1e-8, len(p[::2]))
+    m = measure(y, p)
+    row = m.thresholds(0.3, cost_fp=1, cost_fn=3)[0]
+    tp, fp = y[p >= 0.3].sum(), (1 - y)[p >= 0.3].sum()
+    assert row["in_bin_of_threshold"] >= len(p[::2])
+    assert abs(row["recall"] - tp / y.sum()) > 0.1
+    assert row["recall_low"] <= tp / y.sum() <= row["recall_high"]
+    assert row["precision_low"] <= tp / (tp + fp) <= row["precision_high"]
+    assert row["cost_low"] <= (fp + 3 * (y.sum() - tp)) / len(y) <= row["cost_high"]
+
+
 def test_merged_measurements_have_the_thresholds_of_all_rows(measured, tmp_path):
     half = len(Y) // 2
     merged = measure(Y[:half], P[:half]).merge(measure(Y[half:], P[half:]))

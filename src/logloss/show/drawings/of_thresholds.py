@@ -136,7 +136,7 @@ def thresholds(m: Measurement) -> Drawing:
     half = table[OF_CURVE.index(0.5)]
     sentence = (
         f"At a threshold of 0.5, {share(half['predicted_positive'])} of the rows are predicted positive, with a recall "
-        f"of {share(half['recall'])} and a precision of {share(half['precision'])}. Bands: their pointwise 95% intervals."
+        f"of {share(half['recall'])} and a precision of {share(half['precision'])}. Bands: pointwise 95% intervals."
     )
     rows = [["threshold", "predicted positive", "recall", "95% CI", "precision", "95% CI"]]
     for row in m.thresholds(LISTED):
