@@ -68,7 +68,7 @@ if TYPE_CHECKING:
     from logloss.answers.estimate import Estimate
     from logloss.answers.small_table import SmallTable
     from logloss.calibration import Calibration, calibrate
-    from logloss.comparison import Comparison, PairwiseComparison, Plan, SequentialAnalysis, compare, plan
+    from logloss.comparison import Comparison, PairwiseComparison, Plan, SequentialAnalysis, Verdict, compare, plan
     from logloss.difference import Difference, diff
     from logloss.errors import (
         ConvergenceWarning,
@@ -117,6 +117,7 @@ _HOMES = {
     "diff": "difference",
     "Difference": "difference",
     "SequentialAnalysis": "comparison",
+    "Verdict": "comparison",
     "calibrate": "calibration",
     "Calibration": "calibration",
     "Calibrator": "estimators",
@@ -174,6 +175,7 @@ __all__ = [
     "SmallTable",
     "TermEffect",
     "SourceNotFound",
+    "Verdict",
     "HashedModel",
     "WideModel",
     "calibrate",
