@@ -1,9 +1,9 @@
 """Verdicts on forecasters beside the one in use, with a margin: non-inferior, equivalent, better, inferior, undecided.
 
-A verdict is read from one interval of the difference, log loss of the candidate minus that of the reference: non-inferior
-where it lies below the margin, equivalent where it lies within ±margin (two one-sided tests, Schuirmann 1987,
-doi:10.1007/BF01068419), better where it lies below 0, inferior where it lies above the margin. All verdicts of one interval
-hold together with its 95%, and each non-inferiority test alone is one-sided at 2.5%, as those of `plan`.
+A verdict is read from one interval of the difference, log loss of the candidate minus that of the reference:
+non-inferior where it lies below the margin, equivalent where it lies within ±margin (two one-sided tests, Schuirmann
+1987, doi:10.1007/BF01068419), better where it lies below 0, inferior where it lies above the margin. All verdicts of
+one interval hold together with its 95%; each test of non-inferiority is one-sided at 2.5%, as those of `plan`.
 """
 
 from __future__ import annotations
@@ -53,7 +53,8 @@ class Verdict:
     Examples
     --------
     >>> import logloss
-    >>> compared = logloss.compare([1, 0, 1, 1] * 25, {"old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25}, margin=0.01)
+    >>> forecasts = {"old": [0.5] * 100, "new": [0.8, 0.4, 0.6, 0.9] * 25}
+    >>> compared = logloss.compare([1, 0, 1, 1] * 25, forecasts, margin=0.01)
     >>> compared.verdicts[0].verdict, compared.verdicts[0].non_inferior
     ('better', True)
     """
@@ -169,7 +170,7 @@ def _verdict(pair: PairwiseComparison, reference: str, margin: float) -> Verdict
     return Verdict(candidate, reference, margin, difference, sequence, first)
 
 
-def check_margin(margin: object, reference: object) -> float:
+def check_margin(margin: float | None, reference: str | None) -> float:
     """The margin as a number; nan if there is none."""
     if margin is None:
         if reference is not None:
@@ -177,8 +178,8 @@ def check_margin(margin: object, reference: object) -> float:
         return math.nan
     if not isinstance(margin, Real) or isinstance(margin, bool) or not 0 < margin < math.inf:
         raise DataError(
-            "`margin` must be a number above 0: the largest increase of the log loss that is accepted, in nats per row; "
-            f"got {value_text(margin)}."
+            "`margin` must be a number above 0: the largest increase of the log loss that is accepted, in nats per "
+            f"row; got {value_text(margin)}."
         )
     return float(margin)
 
