@@ -22,7 +22,7 @@ KINDS: dict[type, tuple[str, ...]] = {
     str: ("source", "positive", "best", "runner_up", "order", "within"),
     float: ("base_rate", "sum_weight", "psi", "confidence"),
 }
-MAKERS = {"comparison": "compare", "difference": "diff", "plan": "plan"}
+MAKERS = {"comparison": "compare", "difference": "diff", "monitoring": "watch", "plan": "plan"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
