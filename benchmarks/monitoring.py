@@ -156,11 +156,16 @@ def delay(requested: argparse.Namespace) -> Lines:
                 {
                     "detected_percent": 100 * len(delays) / times,
                     # Of all runs: later than the run is where nothing was detected.
-                    "median_periods": statistics.median(delays + [math.inf] * (times - len(delays))),
+                    "median_periods": finite(statistics.median(delays + [math.inf] * (times - len(delays)))),
                     "false_percent": 100 * early / times,
-                    "median_error_of_change": statistics.median(distances) if distances else math.nan,
+                    "median_error_of_change": statistics.median(distances) if distances else None,
                 },
             )
+
+
+def finite(value: float) -> float | None:
+    """A figure for JSON."""
+    return value if math.isfinite(value) else None
 
 
 def gate(requested: argparse.Namespace) -> Lines:
@@ -224,5 +229,5 @@ def year(requested: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    sizes = {"runs": (200, 2), "periods": (40, 12), "samples": (200, 2), "days": (365, 10)}
+    sizes = {"runs": (100, 2), "periods": (40, 12), "samples": (200, 2), "days": (365, 10)}
     record(false_alarms, delay, gate, year, choices={"cases": CASES}, **sizes)

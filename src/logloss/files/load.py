@@ -29,15 +29,15 @@ def load(path: StrPath) -> Any:
     Parameters
     ----------
     path : str or path
-        The file of a summary, a model, a calibration, a comparison, a difference or a plan; what it is, is read from
-        the file.
+        The file of a summary, a model, a calibration, a comparison, a difference, a run of periods or a plan; what it
+        is, is read from the file.
 
     Returns
     -------
     Measurement, LogisticModel, AdditiveModel, WideModel, Calibration or SavedAnswer
         A measurement's figures are computed anew; it can be merged and saved like the one that was saved. Models
-        and calibrations are those that were saved, to the bit; comparisons, differences and plans have the words and
-        figures that they had.
+        and calibrations are those that were saved, to the bit; comparisons, differences, runs and plans have the words
+        and figures that they had.
 
     Raises
     ------

@@ -171,11 +171,10 @@ class _Steps:
 
     def run(self, name: str, has_known_scale: bool) -> Detected:
         """The detector on one statistic."""
-        each = [period.statistics[name] for period in self.figures]
-        values, precisions = np.array([one.value for one in each]), np.array([one.precision for one in each])
-        total, weighted = (
-            np.add.reduceat(of, self.starts)[: len(self.ends)] for of in (precisions, precisions * values)
-        )
+        # Without the last periods, which wait for more rows.
+        each = np.array([period.statistics[name] for period in self.figures[: self.ends[-1] + 1]])
+        values, precisions = each.T
+        total, weighted = (np.add.reduceat(of, self.starts) for of in (precisions, precisions * values))
         if not (total > 0).all():
             n_after = len(total) - self.n_reference
             return Detected(np.zeros(n_after), np.zeros(n_after, np.int64), np.zeros(n_after))

@@ -12,7 +12,7 @@ from logloss.data.rows import Array
 from logloss.show.drawings.picture import Drawing
 from logloss.show.plot.of_comparison import name_periods
 from logloss.show.plot.of_difference import DRAWN as OF_DIFFERENCE
-from logloss.show.plot.style import BLUE, DOTTED, ORANGE, PALE, legend_below, muted, reference_line
+from logloss.show.plot.style import BLUE, DOTTED, ORANGE, PALE, ink, legend_below, muted, reference_line
 
 # The kind of line of each statistic: they stay apart in grey.
 LINES: dict[str, dict[str, Any]] = {
@@ -20,6 +20,8 @@ LINES: dict[str, dict[str, Any]] = {
     "slope": {"color": ORANGE, "linestyle": (0, (4, 2))},
     "loss": {"linestyle": (0, (1, 1))},
 }
+# The legend, in the order in which it is read.
+ORDER = ("log loss, 95% CI", "observed", "expected", "mean prediction", *LINES, "alarm")
 # Periods beyond which points are small, and their intervals thin.
 MANY = 60
 
@@ -34,7 +36,7 @@ def loss(ax: Axes, drawing: Drawing) -> None:
     ax.plot(number, values, "o", color=BLUE, markersize=2 if is_many else 4, zorder=4, label="log loss, 95% CI")
     ax.plot(number, periods["expected_log_loss_nats"], color=ORANGE, zorder=5, label="expected")
     ax.set_ylabel("log loss (nats per row)")
-    legend_below(ax)
+    legend_below(ax, ORDER)
 
 
 def rates(ax: Axes, drawing: Drawing) -> None:
@@ -45,7 +47,7 @@ def rates(ax: Axes, drawing: Drawing) -> None:
     ax.plot(number, periods["expected_base_rate"], color=ORANGE, zorder=5, label="expected")
     ax.plot(number, periods["mean_proba"], color=muted(ax), linewidth=1, linestyle=(0, (4, 2)), label="mean prediction")
     ax.set_ylabel("frequency of positives")
-    legend_below(ax)
+    legend_below(ax, ORDER)
 
 
 def evidence(ax: Axes, drawing: Drawing) -> None:
@@ -59,7 +61,7 @@ def evidence(ax: Axes, drawing: Drawing) -> None:
     ax.axhline(drawing.figures["log_limit"], color=muted(ax), linewidth=1)
     ax.text(number[0], drawing.figures["log_limit"], " limit", va="bottom", fontsize="small")
     ax.set_ylabel("log e-value")
-    legend_below(ax)
+    legend_below(ax, ORDER)
 
 
 def _frame(ax: Axes, drawing: Drawing) -> Array:
@@ -69,7 +71,7 @@ def _frame(ax: Axes, drawing: Drawing) -> Array:
     ax.axvspan(0.5, figures["n_reference"] + 0.5, color=PALE, linewidth=0, zorder=0)
     if math.isfinite(figures["alarm_at"]):
         ax.axvline(figures["change_at"], color=muted(ax), **DOTTED)
-        ax.axvline(figures["alarm_at"], color=ORANGE, linewidth=1.2, linestyle=(0, (4, 2)), label="alarm")
+        ax.axvline(figures["alarm_at"], color=ink(ax), linewidth=0.9, label="alarm")
     ax.set_xlim(0.5, len(number) + 0.5)
     name_periods(ax, number, periods["period"])
     ax.set_xlabel("period")

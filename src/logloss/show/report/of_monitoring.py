@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import math
+
 from logloss.monitoring import Monitoring
 from logloss.show import page
 from logloss.show.report import of_difference
 from logloss.show.words.of_monitoring import change_heading, evidence_lines, left_out, period_rows, sentence
 from logloss.show.words.of_monitoring import header as head_of
-from logloss.text import LONGEST_NAMED, capital, fixed, printable
+from logloss.text import LONGEST_NAMED, capital, confidence, fixed, printable
 
 # Most periods that are listed: of a year of days all.
 MOST_LISTED = 400
@@ -22,21 +24,19 @@ def title(m: Monitoring) -> str:
 
 
 def headline(m: Monitoring) -> tuple[str, str]:
-    """The one large word or number, and what it is."""
-    if not m.alarm:
-        return "no alarm", f"after {printable(m.periods[-1]['period'])}"
-    log_e = fixed(m.log_e_values[m.alarm_statistic], 1)
-    return "alarm", f"after {printable(m.alarm_period)}; log e-value of {m.alarm_statistic} now {log_e}"
+    """The one large number, and its unit and interval."""
+    last = m.periods[-1]
+    ends = last["log_loss_nats_low"], last["log_loss_nats_high"]
+    known = "" if math.isnan(ends[0]) else f", {confidence(*ends, 4)}"
+    return fixed(last["log_loss_nats"], 4), f"nats per row, log loss of {printable(last['period'])}{known}"
 
 
 def sentences(m: Monitoring) -> list[str]:
-    """The answer, and what to do."""
-    last = m.periods[-1]
-    now = f"Log loss of the last period {fixed(last['log_loss_nats'], 4)} nats per row"
-    now += f", expected {fixed(last['expected_log_loss_nats'], 4)} if nothing had changed."
-    if m.change is None:
-        return [f"{capital(sentence(m))}", now]
-    return [f"{capital(sentence(m))} {of_difference.advice(m.change)}", now]
+    """The answer and what to do, and the loss that is expected of the last period."""
+    expected = m.periods[-1]["expected_log_loss_nats"]
+    now = f"If nothing had changed, the log loss of the last period would be about {fixed(expected, 4)} nats per row."
+    advice = "" if m.change is None else f" {of_difference.advice(m.change)}"
+    return [f"{capital(sentence(m))}{advice}", now]
 
 
 def main_table(m: Monitoring) -> tuple[list[list[str]], str]:
@@ -47,13 +47,23 @@ def main_table(m: Monitoring) -> tuple[list[list[str]], str]:
 def sections(m: Monitoring) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
     inside = [page.table(*main_table(m), label="Periods"), *map(page.paragraph, left_out(m, MOST_LISTED))]
-    inside += [page.paragraph(f"{capital(line)}.") for line in evidence_lines(m)]
     tables = [("Periods", "\n".join(inside))]
+    if m.log_e_values:
+        tables.append(("Evidence for a change, after the last period", _evidence(m)))
     if m.change is not None:
         heading = page.paragraph(f"{capital(change_heading(m))}")
-        rows = page.table(*of_difference.main_table(m.change), label="Decomposition of the change")
-        tables.append(("What changed", f"{heading}\n{rows}\n{of_difference.remarks(m.change)}"))
+        table = page.table(*of_difference.main_table(m.change), label="Decomposition of the change")
+        tables.append(("What changed", f"{heading}\n{table}\n{of_difference.remarks(m.change)}"))
     return tables
+
+
+def _evidence(m: Monitoring) -> str:
+    """The e-value of each statistic, and periods that wait for more rows."""
+    rows = [["statistic", "log e-value", "limit"]]
+    rows += [[name, fixed(value, 2), fixed(m.log_limit, 2)] for name, value in m.log_e_values.items()]
+    # The first line has the same figures.
+    lines = [page.paragraph(f"{capital(line)}.") for line in evidence_lines(m)[1:]]
+    return "\n".join([page.table(rows, "lrr", label="Evidence for a change"), *lines])
 
 
 def remarks(m: Monitoring) -> str:
