@@ -8,6 +8,7 @@ import os
 import re
 import subprocess
 import sys
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -210,17 +211,24 @@ def test_without_a_margin_there_is_no_such_figure(run, tmp_path):  # noqa: F811
     assert "--margin must be a number above 0" in err
 
 
-@pytest.mark.parametrize("is_worse", [False, True])
-def test_the_shell_script_of_the_document_is_a_gate(tmp_path, is_worse):
-    """The one in docs/gate.md, as it stands there."""
+def scripts():
+    """The shell script of docs/gate.md, and what its step of GitHub Actions runs, as they stand there."""
     text = (ROOT / "docs" / "gate.md").read_text(encoding="utf-8")
     script = re.search(r"```sh\n(#!/bin/sh\n.*?)```", text, re.DOTALL)[1]
+    step = re.search(r"        run: \|\n(.*?)\n      - uses: actions/upload", text, re.DOTALL)[1]
+    return script, textwrap.dedent(step)
+
+
+@pytest.mark.parametrize("script", scripts(), ids=["shell", "actions"])
+@pytest.mark.parametrize("is_worse", [False, True])
+def test_the_scripts_of_the_document_are_gates(tmp_path, script, is_worse):
     written(tmp_path, is_worse=is_worse)
     (tmp_path / "bin").mkdir()
     (tmp_path / "bin" / "logloss").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m logloss "$@"\n', encoding="utf-8")
     (tmp_path / "bin" / "logloss").chmod(0o755)
     (tmp_path / "gate.sh").write_text(script, encoding="utf-8")
     environment = os.environ | {"PYTHONPATH": str(ROOT / "src"), "PATH": f"{tmp_path / 'bin'}:{os.environ['PATH']}"}
-    done = subprocess.run(["sh", "gate.sh"], cwd=tmp_path, env=environment, capture_output=True, text=True)
+    # Steps of GitHub Actions run with -e.
+    done = subprocess.run(["sh", "-e", "gate.sh"], cwd=tmp_path, env=environment, capture_output=True, text=True)
     assert done.returncode == int(is_worse), done.stdout + done.stderr
-    assert ("released" in done.stdout) is not is_worse
+    assert (tmp_path / "new.logloss").exists() is not is_worse

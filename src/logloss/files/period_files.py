@@ -30,7 +30,8 @@ def records_of(words: Sequence[str]) -> tuple[list[str], list[SummaryRecord]]:
         if is_reversed(before, after):
             raise DataError(
                 f'periods must stand in the order of time: "{printable(before)}" stands before "{printable(after)}". '
-                "Name the files in their order, or their folder: its files are taken by the numbers in their names."
+                "Name the files in their order, or their folder: its files are taken by the numbers in their names. "
+                "Months need their year: 2024-12, 2025-01."
             )
     return names, [record_in(path) for path in paths]
 

@@ -11,8 +11,8 @@ from logloss.monitoring import Monitoring
 from logloss.monitoring.period_figures import STATISTICS
 from logloss.show.drawings.of_difference import waterfall
 from logloss.show.drawings.picture import Drawing, not_drawn
-from logloss.show.words.of_monitoring import period_rows, sentence
-from logloss.text import capital, fixed, printable
+from logloss.show.words.of_monitoring import period_rows
+from logloss.text import fixed, printable
 
 # Most periods that are listed beside a picture.
 MOST_LISTED = 60
@@ -66,7 +66,7 @@ def _drawing(m: Monitoring, kind: str, title: str, clause: str, names: Sequence[
     figures["change_at"] = periods.index(m.change_period) + 1 if m.alarm else math.nan
     figures["alarm_at"] = periods.index(m.alarm_period) + 1 if m.alarm else math.nan
     rows, _ = period_rows(m, MOST_LISTED)
-    return Drawing(kind, title, f"{clause} {capital(sentence(m))}", {"periods": SmallTable(columns)}, figures, rows)
+    return Drawing(kind, title, clause, {"periods": SmallTable(columns)}, figures, rows)
 
 
 KINDS = {"loss": loss, "rates": rates, "evidence": evidence, "waterfall": change}
