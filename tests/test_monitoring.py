@@ -167,6 +167,21 @@ def test_figures_of_a_period_are_those_of_its_rows():
         assert gap == pytest.approx(parts, **near)
 
 
+def test_losses_and_parts_of_a_period_are_those_of_its_measurement():
+    random = np.random.default_rng(SEED)
+    measured = [logloss.measure(*rows(random), cluster=np.arange(300) % 40, name=str(k)) for k in range(3)]
+    table = logloss.watch(measured).periods
+    for m, row in zip(measured, table, strict=True):
+        assert (row["log_loss_nats"], row["log_loss_nats_low"], row["log_loss_nats_high"]) == (
+            m.log_loss,
+            m.log_loss.low,
+            m.log_loss.high,
+        )
+        parts = (row["uncertainty_nats"], row["discrimination_nats"], row["miscalibration_nats"])
+        assert parts == (m.uncertainty, m.discrimination, m.miscalibration)
+        assert (row["base_rate"], row["mean_proba"], row["rows"]) == (m.base_rate, m.mean_proba, 300)
+
+
 def test_precisions_are_inverse_variances_of_independent_rows():
     random = np.random.default_rng(SEED)
     reference = Reference.of(logloss.measure(*rows(random, 200_000)).record)

@@ -24,6 +24,7 @@ from logloss.inference.logistic_line import BETA, LogOddsMap, fitted, labels_ins
 from logloss.inference.moments import Moments, effective_count, moments_of
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import dot, score_table_of
+from logloss.inference.variance import figures_of
 from logloss.measurement import SummaryRecord
 
 STATISTICS = ("shift", "slope", "loss")
@@ -90,7 +91,8 @@ class PeriodFigures:
         """Of the summary of a period."""
         summary = record.summary
         table = score_table_of(summary.scores)
-        moments, isotonic = moments_of(summary, table), Recalibration(table)
+        # With clusters the interval of the loss counts them.
+        (moments, _), isotonic = figures_of(summary, table), Recalibration(table)
         loss, labels = moments.log_loss(), labels_inside(table)
         q = expit(reference.line.log_odds(labels.log_one, labels.log_zero))
         # Rows that are certain have the same label, or an infinite loss: they are counted.
