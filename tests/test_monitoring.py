@@ -279,6 +279,24 @@ def test_too_few_of_a_class_in_the_reference_is_told():
     assert found.to_dict()["log_e_shift"] is None
 
 
+def test_predictions_of_0_and_1_alone_leave_nothing_to_look_at():
+    random = np.random.default_rng(SEED)
+    draws = random.random((2, 10, 300)) < 0.3
+    found = logloss.watch([logloss.measure(y.astype(int), p.astype(float)) for y, p in zip(*draws, strict=True)])
+    assert found.reason == "every prediction of the reference periods is 0 or 1"
+    assert found.to_dict()["last_expected_base_rate"] is None
+    assert "infinite losses" in repr(found)
+
+
+def test_a_constant_prediction_is_watched_for_its_shift_alone():
+    random = np.random.default_rng(SEED)
+    rates = [0.5] * 14 + [0.8] * 6
+    labels = [(random.random(300) < rate).astype(int) for rate in rates]
+    found = logloss.watch([logloss.measure(y, np.full(300, 0.5), name=str(k)) for k, y in enumerate(labels)])
+    assert (found.alarm_statistic, found.alarm_direction) == ("shift", "higher")
+    assert found.log_e_values["slope"] == found.log_e_values["loss"] == 0.0
+
+
 def test_infinite_losses_are_counted_and_leave_the_statistics_finite():
     random = np.random.default_rng(SEED)
     measured = [logloss.measure(*rows(random)) for _ in range(10)]

@@ -58,6 +58,8 @@ class Reference:
         if number < FEWEST_OF_RARER_CLASS:
             why = f"the reference periods have {effective_count(number)} {name}"
             return cls(LogOddsMap(), 0.0, variance, f"{why}; {FEWEST_OF_RARER_CLASS} are needed")
+        if not len(labels.mass):
+            return cls(LogOddsMap(), 0.0, variance, "every prediction of the reference periods is 0 or 1")
         line = fitted(labels, BETA)
         q = expit(line.log_odds(labels.log_one, labels.log_zero))
         curvature = labels.mass * q * (1 - q)
