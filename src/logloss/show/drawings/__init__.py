@@ -14,6 +14,7 @@ from logloss.show.drawings import (
     of_difference,
     of_measurement,
     of_model,
+    of_monitoring,
     of_plan,
     of_several,
     of_wide,
@@ -29,6 +30,7 @@ ROOMS = {
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
+    "monitoring": of_monitoring,
     "plan": of_plan,
 }
 
@@ -50,7 +52,7 @@ def drawing(answer: Answer | Mapping[str, Answer], kind: str | tuple[str, str] |
 
     Parameters
     ----------
-    answer : Measurement, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference or Plan
+    answer : Measurement, Monitoring, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference, Plan
         Whose picture; or a dict of label to Measurement: up to 6 in one picture.
     kind : str or tuple of two str, optional
         Of a measurement "reliability", "decomposition", "concentration", "decision", "roc", "precision_recall",
@@ -58,6 +60,7 @@ def drawing(answer: Answer | Mapping[str, Answer], kind: str | tuple[str, str] |
         model "coefficients", "passes" or, with one or two numeric columns, "boundary"; of an additive model "effects",
         "passes", the name of a column, or of a pair: ("age", "hours") or "age × hours"; of a calibration "map" or
         "reduction"; of a comparison "ranking", with `order` "delta", with `by` "groups"; of a difference "waterfall";
+        of a run of periods "loss", "rates", "evidence", after an alarm "waterfall";
         of a plan "power". The first one of the answer if left out.
 
     Returns
@@ -97,5 +100,6 @@ def _room(answer: Answer) -> Any:
     room = ROOMS.get(getattr(answer, "kind", ""))
     if room is None:
         names = "Measurement, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference, Plan"
+        names += ", Monitoring"
         raise DataError(f"pictures are of answers ({names}); got a {type(answer).__name__}.")
     return room
