@@ -37,6 +37,7 @@ def measure(
     keep: str | Sequence[str] = (),
     negatives_kept: float = 1.0,
     missing: str = "error",
+    unlabelled: str = "error",
     header: bool = True,
     name: str = "",
     engine: object = None,
@@ -75,6 +76,7 @@ def measure(
     {keep}
     {negatives_kept}
     {missing}
+    {unlabelled}
     {header}
     {name}
     {engine}
@@ -157,6 +159,7 @@ def measure(
         keep=keep,
         negatives_kept=negatives_kept,
         missing=missing,
+        unlabelled=unlabelled,
         header=header,
         name=name,
         engine=engine,

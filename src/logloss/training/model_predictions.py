@@ -267,6 +267,7 @@ class ModelPredictions:
         keep: str | Sequence[str] = (),
         negatives_kept: float = 1.0,
         missing: str | None = None,
+        unlabelled: str = "error",
         header: bool = True,
         name: str = "",
         engine: object = None,
@@ -293,6 +294,7 @@ class ModelPredictions:
         missing : {"error", "drop"}, optional
             Rows with a missing value: an error, or left out and counted; so are rows in which a feature is missing. If
             left out, as in training.
+        {unlabelled}
         {header}
         {name}
         {engine}
@@ -330,6 +332,7 @@ class ModelPredictions:
             "keep": keep,
             "negatives_kept": negatives_kept,
             "missing": missing,
+            "unlabelled": unlabelled,
             "header": header,
             "name": name,
             "progress": progress,
