@@ -136,10 +136,10 @@ def test_scores_are_compared_by_pearsons_test():
     bins = score_shift.pooled_bins(*tables)
     counts = [np.bincount(at, table.counts.sum(axis=1), 10) for at, table in zip(bins, tables, strict=True)]
     expected = stats.chi2_contingency(np.array(counts)).pvalue
-    assert score_shift.shift_p_value(*tables) == pytest.approx(expected, rel=1e-9)
+    assert score_shift.shift_p_value(*tables, bins) == pytest.approx(expected, rel=1e-9)
     # Clusters divide the statistic.
     statistic = stats.chi2.isf(expected, 9) / 2
-    assert score_shift.shift_p_value(*tables, 2.0) == pytest.approx(stats.chi2.sf(statistic, 9), rel=1e-9)
+    assert score_shift.shift_p_value(*tables, bins, 2.0) == pytest.approx(stats.chi2.sf(statistic, 9), rel=1e-9)
 
 
 def test_the_index_is_that_of_diff():

@@ -386,7 +386,7 @@ def predict(
     from logloss.training.matrix_input import is_svmlight
     from logloss.training.predict import ScoredSource, notes_on_lacking
     from logloss.training.prediction_interval import SourceWithErrors
-    from logloss.training.written_predictions import Limits, mapping_of, scored_svmlight, write_predictions
+    from logloss.training.written_predictions import ProbabilityLimits, mapping_of, scored_svmlight, write_predictions
 
     fitted = load_model(model)
     predictor = fitted.predictor
@@ -397,7 +397,7 @@ def predict(
         if calibrated is not None and interval != ALONE:
             raise click.UsageError("--interval has no level with --calibration: a Venn–Abers pair is written.")
         level = CONFIDENCE if interval == ALONE else float(interval)
-        limits = Limits.of(fitted, calibrated, negatives_kept, level)
+        limits = ProbabilityLimits.of(fitted, calibrated, negatives_kept, level)
     errors = None if limits is None else limits.errors
     table = outputs.opened(files, no_header=no_header)
     caught: list[warnings.WarningMessage] = []

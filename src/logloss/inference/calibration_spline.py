@@ -103,10 +103,9 @@ class CalibrationSpline:
         """The log-odds of P(1) at predicted log-odds."""
         return np.asarray(self.design(z) @ self.coefficients)
 
-    def influences(self, table: ScoreTable, gradient: Array) -> Influence:
-        """Influence of a labelled row of 0, and of 1, at each score on a figure with this gradient in the coefficients,
-        times all mass: gradient · inverse · column · residual / (1 − leverage), as HC3 (MacKinnon and White 1985)."""
-        direction = self.inverse @ gradient
+    def contributions(self, table: ScoreTable) -> tuple[Array, Array]:
+        """What a labelled row of 0, and of 1, at each score contributes to the coefficients, times all mass, shape
+        (n_places, n_columns): inverse · column · residual / (1 − leverage), as HC3 (MacKinnon and White 1985)."""
         mass = table.places_alone.mass
         # The share of a row; where weights differ, of a typical one.
         of_row = np.divide(table.squares_of_rows, mass, out=np.zeros(len(mass)), where=mass > 0)
@@ -116,9 +115,10 @@ class CalibrationSpline:
             inside = is_inside(*logs)
             design = self.design(np.where(inside, sum(logs), self.centre))
             fitted = expit(design @ self.coefficients)
-            leverage = of_row * fitted * (1 - fitted) * np.einsum("ij,jk,ik->i", design, self.inverse, design)
+            directions = design @ self.inverse
+            leverage = of_row * fitted * (1 - fitted) * np.einsum("ij,ij->i", directions, design)
             left = 1 - np.minimum(leverage, LARGEST_LEVERAGE)
-            found.append(np.where(inside, (design @ direction) * (label - fitted) / left, 0.0))
+            found.append(directions * np.where(inside, (label - fitted) / left, 0.0)[:, None])
         return found[0], found[1]
 
     def noise(self, table: ScoreTable) -> Influence:
@@ -138,7 +138,8 @@ def basis(z: Array, knots: Array) -> Array:
         last, before = knots[-1], knots[-2]
 
         def cubed(knot: float) -> Array:
-            return np.asarray(np.maximum(z - knot, 0.0) ** 3)
+            beyond = np.maximum(z - knot, 0.0)
+            return np.asarray(beyond * beyond * beyond)
 
         for knot in knots[:-2]:
             bent = cubed(knot) - (cubed(before) * (last - knot) - cubed(last) * (before - knot)) / (last - before)

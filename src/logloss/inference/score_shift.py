@@ -69,10 +69,9 @@ def pooled_bins(one: ScoreTable, other: ScoreTable) -> tuple[Array, Array]:
     return bins[places[0]], bins[places[1]]
 
 
-def shift_p_value(one: ScoreTable, other: ScoreTable, design_effect: float = 1.0) -> float:
-    """The p-value of equal distributions of scores: Pearson's χ², where weights differ with the variance that they
-    make, and divided by the design effect of clusters (Rao and Scott 1981, doi:10.1080/01621459.1981.10477633)."""
-    bins = pooled_bins(one, other)
+def shift_p_value(one: ScoreTable, other: ScoreTable, bins: tuple[Array, Array], design_effect: float = 1.0) -> float:
+    """The p-value of equal distributions of scores in bins: Pearson's χ², where weights differ with the variance that
+    they make, and divided by the design effect of clusters (Rao and Scott 1981, doi:10.1080/01621459.1981.10477633)."""
     n_bins = 1 + max(int(each.max()) for each in bins)
     placed = [(each, at) for each, at in zip((one, other), bins, strict=True)]
     shares = np.array([np.bincount(at, sum(each.shares), n_bins) for each, at in placed])
@@ -86,11 +85,12 @@ def shift_p_value(one: ScoreTable, other: ScoreTable, design_effect: float = 1.0
     return _p_value(shares[0] - shares[1], covariance, design_effect)
 
 
-def mixture_p_value(labelled: ScoreTable, other: ScoreTable, rate: float, design_effect: float = 1.0) -> float:
+def mixture_p_value(
+    labelled: ScoreTable, other: ScoreTable, bins: tuple[Array, Array], rate: float, design_effect: float = 1.0
+) -> float:
     """The p-value of the scores of other rows being those of the labelled classes, mixed at a base rate that was
     estimated from them: χ² with a degree of freedom for each free bin, a little conservative (Chernoff and Lehmann
     1954, doi:10.1214/aoms/1177728726)."""
-    bins = pooled_bins(labelled, other)
     of_zeros, _, of_ones = labelled.squares
     n_bins = 1 + max(int(each.max()) for each in bins)
     own = np.bincount(bins[1], sum(other.shares), n_bins)

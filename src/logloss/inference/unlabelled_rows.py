@@ -28,7 +28,13 @@ from logloss.inference.calibration_spline import CalibrationSpline
 from logloss.inference.logistic_line import is_inside
 from logloss.inference.moments import Moments
 from logloss.inference.recalibration import Influence
-from logloss.inference.score_shift import comparable, mixture_p_value, population_stability_index, shift_p_value
+from logloss.inference.score_shift import (
+    comparable,
+    mixture_p_value,
+    pooled_bins,
+    population_stability_index,
+    shift_p_value,
+)
 from logloss.inference.score_table import ScoreTable, dot, score_table_of
 from logloss.inference.variance import ErrorOf, error_of_rows
 from logloss.onepass.summaries import LossSummary
@@ -135,7 +141,8 @@ class _Expectation:
     """A calibration curve of the labelled rows applied to unlabelled scores."""
 
     def __init__(self, spline: CalibrationSpline, table: ScoreTable, late: _Scores, error_of: ErrorOf) -> None:
-        self.spline, self.table, self.late, self.error_of = spline, table, late, error_of
+        self.spline, self.late, self.error_of = spline, late, error_of
+        self.contributions = spline.contributions(table)
         self.design, self.log_odds = spline.design(late.z), spline.log_odds(late.z)
         ones, rows = table.integers
         self.rate = int(ones.sum()) / int(rows.sum())
@@ -143,7 +150,7 @@ class _Expectation:
     def error(self, gradient: Array, of_rate: float = 0.0) -> tuple[float, float]:
         """(Standard error of a figure due to the labelled rows, its degrees of freedom), given its gradient in the
         coefficients and its derivative in the log-odds of their base rate."""
-        zeros, ones = self.spline.influences(self.table, gradient)
+        zeros, ones = (own @ gradient for own in self.contributions)
         if of_rate:
             zeros, ones = zeros - of_rate / (1 - self.rate), ones + of_rate / self.rate
         sampling = self.error_of(zeros, ones, 0.0)
@@ -248,7 +255,8 @@ def unlabelled_rows_of(
     compared = comparable(summary.scores, sums.scores)
     ranks = np.cumsum(sum(table.shares))
     of_bins = _design_effect(summary, table, moments, error_of, (ranks - ranks.mean(), ranks - ranks.mean()))
-    shift = shift_p_value(*compared, of_bins)
+    bins = pooled_bins(*compared)
+    shift = shift_p_value(*compared, bins, of_bins)
     psi = population_stability_index(*compared, (summary.n_rows, sums.n_rows))
     spline = CalibrationSpline.of(table, moments.effective_of_rarer_class[0])
     if spline is None:
@@ -258,7 +266,7 @@ def unlabelled_rows_of(
     expectation = _Expectation(spline, table, late, error_of)
     of_labels = _design_effect(summary, table, moments, error_of, spline.noise(table))
     at_rate = _BaseRate(expectation)
-    fit = mixture_p_value(*compared, at_rate.rate, of_bins)
+    fit = mixture_p_value(*compared, bins, at_rate.rate, of_bins)
     why, certain = moments.why_no_interval(), late.remark(summary.n_infinite)
     losses = [each(of_labels) for each in (expectation.log_loss, at_rate.log_loss)]
     if late.share_certain and summary.n_infinite:

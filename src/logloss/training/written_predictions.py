@@ -55,14 +55,14 @@ def mapping_of(calibration: Calibration | None, negatives_kept: float) -> Callab
 
 
 @dataclass(frozen=True)
-class Limits:
-    """Limits of the probabilities of rows. errors: adds the standard errors that `of_rows` reads, if it reads some."""
+class ProbabilityLimits:
+    """ProbabilityLimits of the probabilities of rows. errors: adds the standard errors that `of_rows` reads, if it reads some."""
 
     errors: LogitErrors | None
     of_rows: Callable[[Rows], tuple[Array, Array]]
 
     @classmethod
-    def of(cls, model: Any, calibration: Calibration | None, negatives_kept: float, level: float) -> Limits:
+    def of(cls, model: Any, calibration: Calibration | None, negatives_kept: float, level: float) -> ProbabilityLimits:
         """Of a calibration its Venn–Abers pair, else of the model by the delta method; corrected as probabilities."""
         corrections = mapping_of(None, negatives_kept)
 
@@ -109,7 +109,7 @@ def write_predictions(
     *,
     keep: Sequence[str] = (),
     mapped: Callable[[Array], Array] | None = None,
-    limits: Limits | None = None,
+    limits: ProbabilityLimits | None = None,
     progress: Callable[[Rows], None] | None = None,
 ) -> int:
     """Write kept columns and the probability of each row, in the order of the rows; how many there were.
