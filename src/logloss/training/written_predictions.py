@@ -56,7 +56,7 @@ def mapping_of(calibration: Calibration | None, negatives_kept: float) -> Callab
 
 @dataclass(frozen=True)
 class ProbabilityLimits:
-    """ProbabilityLimits of the probabilities of rows. errors: adds the standard errors that `of_rows` reads, if it reads some."""
+    """Limits of the probabilities of rows. errors: adds the standard errors that `of_rows` reads, if it reads some."""
 
     errors: LogitErrors | None
     of_rows: Callable[[Rows], tuple[Array, Array]]
