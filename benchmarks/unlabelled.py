@@ -135,11 +135,11 @@ def expectations(requested: argparse.Namespace) -> Lines:
     random = np.random.default_rng(SEED)
     populations = {
         "600 + 300 overconfident": (Population(random, 0.0, 0.7, 0.2, 0.0), (600, 300)),
-        "5,000 + 2,000 bent": (Population(random, 0.0, 1.0, 0.0, 0.6), (5000, 2000)),
-        "10,000 + 4,000 rare": (Population(random, -3.5, 0.8, -0.2, 0.0), (10_000, 4000)),
+        "3,000 + 1,500 bent": (Population(random, 0.0, 1.0, 0.0, 0.6), (3000, 1500)),
+        "6,000 + 2,500 rare": (Population(random, -3.5, 0.8, -0.2, 0.0), (6000, 2500)),
     }
     cases = [(name, shift, "") for name in populations for shift in SHIFTS]
-    cases += [("5,000 + 2,000 bent", "nothing", kind) for kind in ("weights", "clusters")]
+    cases += [("3,000 + 1,500 bent", "nothing", kind) for kind in ("weights", "clusters")]
     for name, shift, kind in cases:
         of, sizes = populations[name]
         with warnings.catch_warnings():
