@@ -217,9 +217,10 @@ class Calibration(Answer):
     def interval(self, y_proba: Any) -> Array:
         """The Venn–Abers pair of each probability: what isotonic regression makes of it with a label of 0, and of 1.
 
-        An interval for the probability, not for the label: of independent rows from the population of the calibration,
-        the member of the pair that belongs to the label is calibrated, whatever the forecaster. It is narrow where
-        there were many rows. The probability that `apply` gives is that of another map and may lie outside.
+        Two values for the probability, not for the label: of independent rows from the population of the calibration,
+        the member of the pair that belongs to the label is calibrated on average, whatever the forecaster. It is no
+        confidence interval: where there are many rows it is narrow, and the true probability usually outside. So may be
+        the probability that `apply` gives, which is that of another map.
 
         Parameters
         ----------
