@@ -304,3 +304,13 @@ def test_scores_far_from_all_labelled_ones_do_not_overflow():
     m = measure(np.concatenate([LABELS, [np.nan, np.nan]]), y_logit=z, unlabelled="keep")
     assert math.isfinite(m.expected_on_unlabelled)
     assert logit(m.base_rate_unlabelled) < 5
+
+
+def test_few_scores_are_not_interpolated_by_a_curve_that_bends():
+    """At four scores, two of them with one label only, a curve through all of them would be 0 or 1 between them."""
+    p = np.repeat([0.2, 0.4, 0.6, 0.8], 50)
+    y = np.concatenate([np.zeros(50), np.tile([0, 1], 50), np.ones(50)])
+    spline = spline_of(measure(y, p))
+    assert len(spline.knots) == 0
+    late = measure(np.append(y, np.nan), np.append(p, 0.5), unlabelled="keep").expected_on_unlabelled
+    assert late == pytest.approx(math.log(2), abs=1e-6)

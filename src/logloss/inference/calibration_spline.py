@@ -7,10 +7,10 @@ slope, and at the maximum of the likelihood the residuals are orthogonal to ever
 >>> import numpy as np
 >>> import logloss
 >>> from logloss.inference.score_table import score_table_of
->>> y, p = [1, 0, 1, 0, 1] * 40, [0.8, 0.4, 0.6, 0.3, 0.4] * 40
->>> spline = CalibrationSpline.of(score_table_of(logloss.measure(y, p).summary.scores), n_rarer=80)
+>>> y, p = [1, 0, 1, 0, 1, 0, 1] * 40, [0.8, 0.4, 0.6, 0.3, 0.4, 0.8, 0.3] * 40
+>>> spline = CalibrationSpline.of(score_table_of(logloss.measure(y, p).summary.scores), n_rarer=120)
 >>> expit(spline.log_odds(np.array([-0.4, 1.4]))).round(2).tolist()
-[0.53, 1.0]
+[0.56, 0.61]
 
 Reference: Harrell (2015), Regression Modeling Strategies, section 2.4.5; Austin and Steyerberg (2014),
 doi:10.1002/sim.5941.
@@ -75,7 +75,9 @@ class CalibrationSpline:
             scale = 0.0
         moved = (z - centre) / (scale or 1.0)
         proba = expit(z)
-        numbers = [k for k in sorted(KNOTS, reverse=True) if n_rarer >= ROWS_PER_COLUMN * (k - 1)]
+        # Half as many as there are scores, at most: between two knots there is one at least.
+        most = min(n_rarer / ROWS_PER_COLUMN + 1, len(np.unique(z)) / 2)
+        numbers = [k for k in sorted(KNOTS, reverse=True) if k <= most]
         tried = [knots_at(moved, mass * proba * (1 - proba), KNOTS[k]) for k in numbers]
         for knots in [*filter(_are_apart, tried), np.zeros(0)]:
             columns = basis(moved, knots) if scale else np.ones((len(z), 1))
@@ -87,9 +89,10 @@ class CalibrationSpline:
             coefficients = np.zeros(len(design))
             share = labels.ones / labels.mass
             _, decrement = newton_steps(design, np.zeros(len(z)), share, mass, coefficients, MOST_NEWTON_STEPS)
-            if decrement < CONVERGED:
-                fitted = expit(coefficients @ design)
-                information = (design * (mass * fitted * (1 - fitted))) @ design.T
+            fitted = expit(coefficients @ design)
+            information = (design * (mass * fitted * (1 - fitted))) @ design.T
+            # Where the columns nearly separate the labels, fewer of them may not.
+            if decrement < CONVERGED and np.linalg.cond(information) < LARGEST_CONDITION:
                 return cls(coefficients, np.linalg.inv(information), knots, to_columns, centre, scale)
         return None
 

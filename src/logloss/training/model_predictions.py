@@ -222,7 +222,7 @@ class ModelPredictions:
         >>> import logloss
         >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0] * 20, [0, 1, 0, 1, 1] * 20)
         >>> model.predict_interval([0.0, 2.0]).round(3).tolist()
-        [[0.09, 0.327], [0.495, 0.743]]
+        [[0.082, 0.331], [0.527, 0.758]]
         """
         return predict_interval(self, self._rows_of(X), level, offset, missing)
 

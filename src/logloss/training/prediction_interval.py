@@ -6,7 +6,7 @@ degrees of freedom, becomes one of probabilities. It is an interval for P(1 | x)
 >>> import logloss
 >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0] * 20, [0, 1, 0, 1, 1] * 20)
 >>> model.predict_interval([2.0]).round(3).tolist()
-[[0.495, 0.743]]
+[[0.527, 0.758]]
 """
 
 from __future__ import annotations
