@@ -99,6 +99,11 @@ def test_the_interval_is_that_of_the_sandwich_and_of_the_labels():
     inverse = np.linalg.inv((design * (q * (1 - q))[:, None]).T @ design)
     leverage = q * (1 - q) * np.einsum("ij,jk,ik->i", design, inverse, design)
     scores = design * ((y - q) / (1 - leverage))[:, None]
+    # Scores ascend in the table, and no two rows share one.
+    order = np.argsort(z)
+    of_zeros, of_ones = spline.contributions(score_table_of(KEPT.summary.scores))
+    own = np.where(y[order, None] == 1, of_ones, of_zeros)
+    assert own == pytest.approx((scores @ inverse)[order] * len(z), rel=1e-6, abs=1e-9)
     covariance = inverse @ (scores.T @ scores) @ inverse
     of_late = expit(spline.log_odds(late))
     gradient = -(of_late * (1 - of_late) * late) @ spline.design(late) / len(late)
@@ -314,3 +319,47 @@ def test_few_scores_are_not_interpolated_by_a_curve_that_bends():
     assert len(spline.knots) == 0
     late = measure(np.append(y, np.nan), np.append(p, 0.5), unlabelled="keep").expected_on_unlabelled
     assert late == pytest.approx(math.log(2), abs=1e-6)
+
+
+def test_errors_are_those_of_the_infinitesimal_jackknife():
+    """The derivatives of both estimates in the weight of each kind of row, by differences; a row is one observation."""
+    p = np.tile(np.linspace(0.1, 0.8, 12), 300)
+    late = RANDOM.random(len(p)) < 0.4
+    y = np.where(late, np.nan, RANDOM.random(len(p)) < expit(0.7 * logit(p)))
+    kinds = np.unique(np.stack([p, np.nan_to_num(y, nan=-1.0)], axis=1), axis=0, return_inverse=True)[1]
+
+    def figures(weight):
+        m = measure(y, p, sample_weight=weight, unlabelled="keep")
+        return np.array([m.base_rate_unlabelled, m.expected_on_unlabelled])
+
+    variance, step = np.zeros(2), 0.01
+    for kind in range(kinds.max() + 1):
+        own = kinds == kind
+        change = (figures(1 + step * own) - figures(1 - step * own)) / (2 * step)
+        # Scores of unlabelled rows are given where their loss is expected: only their labels are not.
+        variance += change**2 / own.sum() * [1.0, float(not late[own].all())]
+    m = measure(y, p, unlabelled="keep")
+    rate, expected = m.base_rate_unlabelled, m.expected_on_unlabelled
+    # 1.961: Student's quantile at about 1,000 degrees of freedom. Residuals over 1 − leverage and n / (n − 1): within 1%.
+    error = (logit(rate.high) - logit(rate.low)) / 2 / 1.961 * rate * (1 - rate)
+    assert error == pytest.approx(math.sqrt(variance[0]), rel=0.01)
+    z = logit(p[late])
+    q = expit(spline_of(m).log_odds(z))
+    noise = float(np.sum(q * (1 - q) * z**2)) / len(z) ** 2
+    assert ((expected.high - expected.low) / 2 / 1.961) ** 2 - noise == pytest.approx(variance[1], rel=0.02)
+
+
+def test_the_interval_of_few_rows_has_the_skewness_of_their_loss():
+    """Of 300 rows with probabilities of about 0.03 ten are positive: a symmetric interval misses more often above."""
+    z = RANDOM.normal(-3.5, 0.5, 40_000)
+    y = (RANDOM.random(len(z)) < expit(z)).astype(float)
+    late = RANDOM.normal(-3.5, 0.5, 300)
+    m = measure(np.append(y, np.full(300, np.nan)), y_logit=np.append(z, late), unlabelled="keep")
+    expected = m.expected_on_unlabelled
+    draws = RANDOM.random((4000, 300)) < expit(spline_of(m).log_odds(late))
+    losses = (np.logaddexp(0, late) - draws * late).mean(axis=1)
+    above, below = np.mean(losses > expected.high), np.mean(losses < expected.low)
+    assert 0.015 < above < 0.035
+    assert 0.01 < below < 0.035
+    half = (expected.high - expected.low) / 2
+    assert np.mean(losses > expected + half) > above + 0.005
