@@ -55,6 +55,13 @@ def test_a_row_that_lacks_more_than_its_label_is_still_an_error():
     assert (m.n_rows, m.n_unlabelled, m.n_dropped) == (2, 1, 1)
 
 
+def test_estimators_have_no_predictions_of_them():
+    from sklearn.linear_model import LogisticRegression
+
+    with pytest.raises(DataError, match="rows without a label are in no fold"):
+        measure(LABELS, LogisticRegression(), X=Z[:, None], cv=3, unlabelled="keep")
+
+
 def test_no_labels_at_all_are_an_error_that_says_what_to_do():
     with pytest.raises(DataError, match=r"none of the 5 rows has one.*measure both together"):
         measure([np.nan] * 5, [0.1, 0.2, 0.3, 0.4, 0.5], unlabelled="keep")
@@ -253,6 +260,8 @@ def test_without_a_curve_there_is_no_expectation():
     assert few.reason.startswith("too few")
     constant = measure([1, 0, 0, 0] * 50 + [np.nan], [0.5] * 201, unlabelled="keep")
     assert constant.expected_on_unlabelled == pytest.approx(math.log(2))
+    assert math.isnan(constant.base_rate_unlabelled)
+    assert "tell nothing of the base rate" in constant.base_rate_unlabelled.reason
     none = measure(Y, P)
     assert none.unlabelled is None
     assert (math.isnan(none.base_rate_unlabelled), none.base_rate_unlabelled.reason) == (True, "there are none")

@@ -48,6 +48,9 @@ NOT_KEPT = "the scores of unlabelled rows are not kept by the logloss that wrote
 SEPARATED = "the labelled rows do not determine a calibration curve"
 # A base rate at the edge has no interval: its error is not that of a smooth maximum.
 AT_THE_EDGE = "the likelihood is greatest at a base rate of 0 or 1"
+ALL_EQUAL = "predictions that are all equal, or 0 and 1, tell nothing of the base rate"
+# Log ratios of densities nearer to 0 are rounding.
+NEGLIGIBLE_RATIO = 1e-9
 DOES_NOT_FIT = "the scores do not look like those of the two classes with another base rate (p < 0.05)"
 
 
@@ -184,7 +187,9 @@ class _BaseRate:
         self.of, self.late = of, of.late
         # Of the density of a score in class 1 over that in class 0.
         self.log_ratio = of.log_odds - logit(of.rate)
-        self.rate = self._likeliest()
+        self.is_known = bool((np.abs(self.log_ratio) > NEGLIGIBLE_RATIO).any())
+        self.rate = self._likeliest() if self.is_known else math.nan
+        self.reason = AT_THE_EDGE if self.is_known else ALL_EQUAL
         self.is_at_edge = not 0 < self.rate < 1
         self.proba = np.full(len(self.log_ratio), self.rate)
         if not self.is_at_edge:
@@ -220,7 +225,7 @@ class _BaseRate:
     def estimate(self) -> Estimate:
         """The base rate with its interval."""
         if self.is_at_edge:
-            return Estimate(self.rate, reason=AT_THE_EDGE)
+            return Estimate(self.rate, reason=self.reason)
         error, degrees = self.of.error(self.by_ratio @ self.of.design, -float(self.by_ratio.sum()))
         total = error**2 + self.variance
         degrees = welch_degrees((error**2, degrees), (self.variance, math.inf))
@@ -232,7 +237,7 @@ class _BaseRate:
         """The expected loss at that base rate."""
         value = self.late.expected(self.proba)
         if self.is_at_edge:
-            return Estimate(value, reason=AT_THE_EDGE)
+            return Estimate(value, reason=self.reason)
         by_log_odds = -self.late.share * self.proba * (1 - self.proba) * self.late.z
         by_rate = float(by_log_odds.sum()) / (self.rate * (1 - self.rate))
         by_ratio = by_log_odds + by_rate * self.by_ratio
@@ -266,7 +271,7 @@ def unlabelled_rows_of(
     expectation = _Expectation(spline, table, late, error_of)
     of_labels = _design_effect(summary, table, moments, error_of, spline.noise(table))
     at_rate = _BaseRate(expectation)
-    fit = mixture_p_value(*compared, bins, at_rate.rate, of_bins)
+    fit = mixture_p_value(*compared, bins, at_rate.rate, of_bins) if at_rate.is_known else math.nan
     why, certain = moments.why_no_interval(), late.remark(summary.n_infinite)
     losses = [each(of_labels) for each in (expectation.log_loss, at_rate.log_loss)]
     if late.share_certain and summary.n_infinite:

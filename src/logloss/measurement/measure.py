@@ -165,6 +165,11 @@ def measure(
         engine=engine,
         progress=progress,
     )
+    if cv is not None and unlabelled == "keep":
+        raise DataError(
+            "rows without a label are in no fold, and have no prediction: with `cv`, leave out `unlabelled`. Train a "
+            "model on the labelled rows and measure its predictions of all of them."
+        )
     if cv is None:
         if order is not None:
             raise DataError(
