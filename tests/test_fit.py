@@ -1146,3 +1146,14 @@ def test_an_offset_far_from_0_moves_the_intercept_alone(n_rows, options):
     # The rounding of log-odds of 80, of which each fit has an error of its own.
     assert far.intercept + 80 == pytest.approx(own.intercept, abs=1e-6)
     assert far.predict_logit(table) == pytest.approx(own.predict_logit(table), abs=1e-6)
+
+
+@pytest.mark.parametrize("features", [["x", "y"], ["x:y"], ["log1p(y)"], ["x", "hash(y)"]])
+@pytest.mark.parametrize("y_true", ["y", "y >= 1"])
+def test_the_labels_are_no_feature(features, y_true):
+    table = {"x": np.arange(40.0) % 7, "y": np.arange(40) % 2}
+    with pytest.raises(logloss.DataError, match='column "y" has the labels, and is no feature'):
+        logloss.fit(table, y_true, features=features, l2=1.0)
+    # A model that has such a column may be measured by other labels.
+    other = logloss.fit({**table, "z": np.arange(40) // 20}, "z", features=["x", "y"], l2=1.0)
+    assert other.measure({**table, "z": np.arange(40) // 20}, "y >= 1").n_rows == 40

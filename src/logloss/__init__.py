@@ -22,6 +22,7 @@ for _kind, _file in {
     "calibration": "fitted_file:save_fitted",
     "comparison": "saved_answer:save_answer",
     "difference": "saved_answer:save_answer",
+    "monitoring": "saved_answer:save_answer",
     "plan": "saved_answer:save_answer",
 }.items():
     register(
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
     from logloss.answers.estimate import Estimate
     from logloss.answers.small_table import SmallTable
     from logloss.calibration import Calibration, calibrate
-    from logloss.comparison import Comparison, PairwiseComparison, Plan, SequentialAnalysis, compare, plan
+    from logloss.comparison import Comparison, PairwiseComparison, Plan, SequentialAnalysis, Verdict, compare, plan
     from logloss.difference import Difference, diff
     from logloss.errors import (
         ConvergenceWarning,
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from logloss.inference.decomposition import Miscalibration
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
+    from logloss.monitoring import Monitoring, watch
     from logloss.show.drawings import Drawing, drawing
     from logloss.show.explanation.answer import Explanation
     from logloss.show.explanation.explain import explain
@@ -116,7 +118,10 @@ _HOMES = {
     "Plan": "comparison",
     "diff": "difference",
     "Difference": "difference",
+    "watch": "monitoring",
+    "Monitoring": "monitoring",
     "SequentialAnalysis": "comparison",
+    "Verdict": "comparison",
     "calibrate": "calibration",
     "Calibration": "calibration",
     "Calibrator": "estimators",
@@ -167,6 +172,7 @@ __all__ = [
     "Measurement",
     "Miscalibration",
     "MissingPackage",
+    "Monitoring",
     "PairEffect",
     "Plan",
     "Separation",
@@ -174,6 +180,7 @@ __all__ = [
     "SmallTable",
     "TermEffect",
     "SourceNotFound",
+    "Verdict",
     "HashedModel",
     "WideModel",
     "calibrate",
@@ -190,6 +197,7 @@ __all__ = [
     "measure",
     "plan",
     "surprisal",
+    "watch",
 ]
 # `from logloss import *` takes every name at once and must work without scikit-learn; asked for by name, the estimators
 # tell how to install it.

@@ -79,6 +79,8 @@ class Bar:
 
 FAILED = 1
 FAILURE = re.compile(r"\s*(?P<name>\w+)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<bound>\S+)\s*")
+# The truth values of JSON, as numbers.
+TRUTH = {"true": 1.0, "false": 0.0}
 HOLDS: dict[str, Callable[[float, float], bool]] = {
     ">=": lambda a, b: a >= b,
     "<=": lambda a, b: a <= b,
@@ -116,7 +118,8 @@ def parsed_test(text: str) -> FailIf:
     """A --fail-if test from its text."""
     match = FAILURE.fullmatch(text)
     try:
-        bound = float(match["bound"]) if match else math.nan
+        word = match["bound"] if match else "nan"
+        bound = TRUTH[word.lower()] if word.lower() in TRUTH else float(word)
     except ValueError:
         match = None
     if match is None:

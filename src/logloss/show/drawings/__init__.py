@@ -13,6 +13,7 @@ from logloss.show.drawings import (
     of_difference,
     of_measurement,
     of_model,
+    of_monitoring,
     of_plan,
     of_wide,
 )
@@ -27,6 +28,7 @@ ROOMS = {
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
+    "monitoring": of_monitoring,
     "plan": of_plan,
 }
 
@@ -46,13 +48,14 @@ def drawing(answer: Answer, kind: str | tuple[str, str] | None = None) -> Drawin
 
     Parameters
     ----------
-    answer : Measurement, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference or Plan
+    answer : Measurement, Monitoring, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference, Plan
         Whose picture.
     kind : str or tuple of two str, optional
         Of a measurement "reliability", "decomposition", "concentration" or, with `by`, "groups"; of a model
         "coefficients", "passes" or, with one or two numeric columns, "boundary"; of an additive model "effects",
         "passes", the name of a column, or of a pair: ("age", "hours") or "age × hours"; of a calibration "map" or
         "reduction"; of a comparison "ranking", with `order` "delta", with `by` "groups"; of a difference "waterfall";
+        of a run of periods "loss", "rates", "evidence", after an alarm "waterfall";
         of a plan "power". The first one of the answer if left out.
 
     Returns
@@ -90,5 +93,6 @@ def _room(answer: Answer) -> Any:
     room = ROOMS.get(getattr(answer, "kind", ""))
     if room is None:
         names = "Measurement, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference, Plan"
+        names += ", Monitoring"
         raise DataError(f"pictures are of answers ({names}); got a {type(answer).__name__}.")
     return room

@@ -26,6 +26,7 @@ from logloss.show.plot import (
     of_difference,
     of_measurement,
     of_model,
+    of_monitoring,
     of_plan,
     of_wide,
 )
@@ -42,6 +43,7 @@ ROOMS: dict[str, ModuleType] = {
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
+    "monitoring": of_monitoring,
     "plan": of_plan,
 }
 FORMATS = ("pdf", "svg", "png")
