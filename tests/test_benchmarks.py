@@ -142,6 +142,41 @@ QUOTED: list[tuple[str, str, list[str]]] = [
         "of {:,} values of 16 digits | {:.2f} s; {:.1f} times as long",
         [f"sparse_files / reading / text / {name}" for name in ("values", "seconds", "of_ours")],
     ),
+    *(
+        (
+            "docs/late-labels.md",
+            f"| {case} | {text} | {{:.0f}}% | {{:.0f}}% |",
+            [f"unlabelled / expectations / {case}: {shift} / {name}" for name in ("loss", "shift")],
+        )
+        for case in ("600 + 300 overconfident", "3,000 + 1,500 bent", "6,000 + 2,500 rare")
+        for shift, text in (
+            ("nothing", "nothing"),
+            ("base rate", "the base rate"),
+            ("scores", "the scores"),
+            ("concept", "P(label \\| score)"),
+        )
+    ),
+    *(
+        (
+            "docs/late-labels.md",
+            f"| {case} | {{:.0f}}% | {{:.0f}}% | {{:.0f}}% |",
+            [f"unlabelled / expectations / {case}: base rate / {name}" for name in ("at_rate", "rate", "fit")],
+        )
+        for case in ("600 + 300 overconfident", "3,000 + 1,500 bent", "6,000 + 2,500 rare")
+    ),
+    *(
+        (
+            "docs/prediction-intervals.md",
+            f"| {kind} | {n_rows} | {{:.0f}}% |",
+            [f"unlabelled / intervals / model, {kind}, {n_rows} rows / coverage_percent"],
+        )
+        for kind, n_rows in (("information", "200"), ("information", "2,000"), ("HC3", "200"), ("clusters", "600"))
+    ),
+    (
+        "docs/prediction-intervals.md",
+        "{:.0f}% of the cases with 200 calibration rows, and in {:.0f}% with 2,000",
+        [f"unlabelled / intervals / Venn–Abers pair, {n_rows} rows / contains_percent" for n_rows in ("200", "2,000")],
+    ),
     ("docs/scale.md", "| an empty summary of `measure` | {:,} |", ["scale / traffic / measure / there"]),
     (
         "docs/watch.md",

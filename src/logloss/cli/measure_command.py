@@ -21,7 +21,7 @@ from logloss.cli.outputs import Outputs, advice_on, calibrating, calibrating_row
 @click.option(
     "--group", multiple=True, metavar="V", help="Group of --by to report (repeatable); all others are pooled."
 )
-@rows("cluster", "keep", "negatives_kept", "missing", "no_header")
+@rows("cluster", "keep", "negatives_kept", "missing", "unlabelled", "no_header")
 @click.option(
     "--name",
     default="",

@@ -109,6 +109,13 @@ OPTIONS: dict[str, Function] = {
         help="What to do with rows in which a value is missing.",
         show_default=True,
     ),
+    "unlabelled": click.option(
+        "--unlabelled",
+        type=click.Choice(["error", "keep"]),
+        default="error",
+        help="Rows that lack only a label: an error, or kept apart, with their expected log loss.",
+        show_default=True,
+    ),
     "no_header": click.option(
         "--no-header", is_flag=True, help="CSV files have no header line; columns are numbered from 0."
     ),

@@ -302,8 +302,9 @@ def calibrating_rows(files: tuple[str, ...], forecast: Mapping[str, Any], words:
     clause |= {f"--{name.replace('_', '-')}": words[name] for name in ("counts", "pos_label", "cluster")}
     if words["negatives_kept"] not in (None, 1):
         clause["--negatives-kept"] = f"{words['negatives_kept']:g}"
-    if words["missing"] != "error":
-        clause["--missing"] = words["missing"]
+    # Labels that came later are missing ones for a calibration.
+    if words["missing"] != "error" or words["unlabelled"] == "keep":
+        clause["--missing"] = "drop"
     named = list(files)
     for option, value in clause.items():
         values = value if isinstance(value, tuple) else (value,)

@@ -27,6 +27,7 @@ from logloss.show.words.of_measurement import (
     remarks_of_groups,
     shift,
     too_many_groups,
+    unlabelled_rows,
     verdict_text,
     with_kept,
 )
@@ -122,6 +123,9 @@ def main_table(m: Measurement) -> tuple[list[list[str]], str]:
     """All figures in one table, and how its columns are aligned."""
     rows = [["", "", "95% CI", ""]]
     rows += [[cell.strip() for cell in row] for row in (*loss_rows(m), *parts_rows(m), *calibration_rows(m))]
+    if m.unlabelled is not None:
+        rows.append(["rows without a label", "", "", ""])
+        rows += [[cell.strip() for cell in row] for row in unlabelled_rows(m)]
     return rows, "lrll"
 
 
