@@ -278,6 +278,11 @@ def test_a_calibration_without_groups_takes_none():
         without_groups(BY_COUNTRY).apply([0.5], groups=["at"])
 
 
+def test_a_calibration_by_group_has_no_venn_abers_pair():
+    with pytest.raises(DataError, match="a calibration by group has no Venn–Abers pair"):
+        BY_COUNTRY.interval([0.5])
+
+
 def test_a_file_keeps_the_groups(tmp_path):
     for name, c in (("a.json", BY_COUNTRY), ("b.json", calibrate(Y, P, by=np.where(G, G * 0.5, np.nan)))):
         c.save(tmp_path / name)

@@ -30,6 +30,7 @@ show.drawings
 show.words
 show.page
 files
+monitoring
 difference
 comparison
 calibration

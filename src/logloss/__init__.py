@@ -22,6 +22,7 @@ for _kind, _file in {
     "calibration": "fitted_file:save_fitted",
     "comparison": "saved_answer:save_answer",
     "difference": "saved_answer:save_answer",
+    "monitoring": "saved_answer:save_answer",
     "plan": "saved_answer:save_answer",
 }.items():
     register(
@@ -68,7 +69,7 @@ if TYPE_CHECKING:
     from logloss.answers.estimate import Estimate
     from logloss.answers.small_table import SmallTable
     from logloss.calibration import Calibration, calibrate
-    from logloss.comparison import Comparison, PairwiseComparison, Plan, SequentialAnalysis, compare, plan
+    from logloss.comparison import Comparison, PairwiseComparison, Plan, SequentialAnalysis, Verdict, compare, plan
     from logloss.difference import Difference, diff
     from logloss.errors import (
         ConvergenceWarning,
@@ -81,12 +82,15 @@ if TYPE_CHECKING:
     )
     from logloss.estimators import AdditiveClassifier, Calibrator, LogisticRegression, LogisticRegressionCV
     from logloss.files.load import load
+    from logloss.inference.decision_costs import DecisionCosts
     from logloss.inference.decomposition import Miscalibration
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
+    from logloss.monitoring import Monitoring, watch
     from logloss.show.drawings import Drawing, drawing
     from logloss.show.explanation.answer import Explanation
     from logloss.show.explanation.explain import explain
+    from logloss.show.plot import plot
     from logloss.training.additive_model import AdditiveModel
     from logloss.training.fit import fit
     from logloss.training.hashed_model import HashedModel as HashedModel
@@ -109,6 +113,8 @@ _HOMES = {
     "load": "files.load",
     "drawing": "show.drawings",
     "Drawing": "show.drawings",
+    "plot": "show.plot",
+    "DecisionCosts": "inference.decision_costs",
     "compare": "comparison",
     "Comparison": "comparison",
     "PairwiseComparison": "comparison",
@@ -116,7 +122,10 @@ _HOMES = {
     "Plan": "comparison",
     "diff": "difference",
     "Difference": "difference",
+    "watch": "monitoring",
+    "Monitoring": "monitoring",
     "SequentialAnalysis": "comparison",
+    "Verdict": "comparison",
     "calibrate": "calibration",
     "Calibration": "calibration",
     "Calibrator": "estimators",
@@ -155,6 +164,7 @@ __all__ = [
     "ConvergenceWarning",
     "SequentialAnalysis",
     "DataError",
+    "DecisionCosts",
     "Difference",
     "Drawing",
     "EngineError",
@@ -167,6 +177,7 @@ __all__ = [
     "Measurement",
     "Miscalibration",
     "MissingPackage",
+    "Monitoring",
     "PairEffect",
     "Plan",
     "Separation",
@@ -174,6 +185,7 @@ __all__ = [
     "SmallTable",
     "TermEffect",
     "SourceNotFound",
+    "Verdict",
     "HashedModel",
     "WideModel",
     "calibrate",
@@ -189,7 +201,9 @@ __all__ = [
     "log_loss",
     "measure",
     "plan",
+    "plot",
     "surprisal",
+    "watch",
 ]
 # `from logloss import *` takes every name at once and must work without scikit-learn; asked for by name, the estimators
 # tell how to install it.

@@ -23,6 +23,7 @@ from logloss.calibration.maps import (
     logs_of_logit,
     logs_of_proba,
 )
+from logloss.calibration.venn_abers import VennAbers, merged
 from logloss.data.columns import as_column
 from logloss.data.values import Array
 from logloss.errors import DataError
@@ -88,6 +89,8 @@ class Calibration(Answer):
         Of a calibration by group, the shift and slope of each: `by` and `groups` show them. The expected reduction is
         that of the map and the groups together, `group_effects.expected_reduction` the part that is due to groups;
         `gap` and `candidates` are of the map of all rows.
+    venn_abers_pair : VennAbers or None
+        The steps that `interval` and `venn_abers` evaluate; None where an older logloss wrote the file.
 
     Examples
     --------
@@ -117,6 +120,7 @@ class Calibration(Answer):
     positive: str
     notes: tuple[str, ...] = ()
     group_effects: GroupEffects | None = None
+    venn_abers_pair: VennAbers | None = None
 
     @property
     def by(self) -> tuple[str, ...]:
@@ -201,13 +205,8 @@ class Calibration(Answer):
         DataError
             If a value is no probability, or the groups are missing, have another length or kind, or none are known.
         """
-        values, shape = _numbers(y_proba, "y_proba")
+        values, shape = self._checked(y_proba)
         numbers = self._numbers_of(groups, len(values))
-        bad = ~((values >= 0) & (values <= 1) | np.isnan(values))
-        if bad.any():
-            row = int(np.argmax(bad))
-            hint = "If it holds log-odds, use apply_logit."
-            raise DataError(f"`y_proba` must lie in [0, 1]; row {row:,} has {value_text(values[row])}. {hint}")
         # By way of logarithms and back the last digit may change: doing nothing must change nothing.
         if self.method == IDENTITY and self.negatives_kept == 1 and numbers is None:
             return _shaped(values, shape)
@@ -217,6 +216,17 @@ class Calibration(Answer):
         log_odds = self.group_effects.log_odds(self._mapped(values, logs_of_proba, 0.5, self.map.log_odds), numbers)
         # Not by way of log-odds where no group changes them: pools come out to the bit.
         return _shaped(np.where(numbers < 0, alike, expit(log_odds)), shape)
+
+    @staticmethod
+    def _checked(y_proba: Any) -> tuple[Array, tuple[int, ...]]:
+        """Probabilities as a float64 column, and the shape to give back."""
+        values, shape = _numbers(y_proba, "y_proba")
+        bad = ~((values >= 0) & (values <= 1) | np.isnan(values))
+        if bad.any():
+            row = int(np.argmax(bad))
+            hint = "If it holds log-odds, use apply_logit."
+            raise DataError(f"`y_proba` must lie in [0, 1]; row {row:,} has {value_text(values[row])}. {hint}")
+        return values, shape
 
     def apply_logit(self, y_logit: Any, groups: Any = None) -> Any:
         """The calibrated log-odds of log-odds.
@@ -254,6 +264,98 @@ class Calibration(Answer):
         if groups is not None:
             raise DataError("this calibration has one map for all rows; leave out `groups`, or calibrate with `by`.")
         return None
+
+    def interval(self, y_proba: Any) -> Array:
+        """The Venn–Abers pair of each probability: what isotonic regression makes of it with a label of 0, and of 1.
+
+        Two values for the probability, not for the label: of independent rows from the population of the calibration,
+        the member of the pair that belongs to the label is calibrated on average, whatever the forecaster. It is no
+        confidence interval: where there are many rows it is narrow, and the true probability usually outside. So may be
+        the probability that `apply` gives, which is that of another map.
+
+        Parameters
+        ----------
+        y_proba : array of shape (n_rows,), or float, values in [0, 1]
+            As in `apply`.
+
+        Returns
+        -------
+        array of shape (n_rows, 2), or (2,)
+            p0 and p1, in [0, 1], p0 < p1; NaN where `y_proba` is NaN.
+
+        Raises
+        ------
+        DataError
+            As `apply`; and if an older logloss wrote the calibration.
+
+        Notes
+        -----
+        Cost: O(log n) a row. Beyond 8,192 distinct scores neighbouring ones count as one. A new row weighs as much as
+        one of the effective rows (Σw)² / Σw². Rows in clusters are not exchangeable with a new one: the pair is then
+        too narrow.
+
+        References
+        ----------
+        Vovk, V., Petej, I. & Fedorova, V. (2015). Large-scale probabilistic predictors with and without guarantees of
+        validity. NeurIPS 28. arXiv:1511.00213
+
+        Examples
+        --------
+        >>> import logloss
+        >>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
+        >>> c.interval(0.9).round(3).tolist()
+        [0.662, 0.669]
+        """
+        values, shape = self._checked(y_proba)
+        return self._pair(values, logs_of_proba, 0.5).reshape(*shape, 2)
+
+    def interval_logit(self, y_logit: Any) -> Array:
+        """The Venn–Abers pair of log-odds, as probabilities: as `interval`.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
+        >>> c.interval_logit([0.0]).round(3).tolist()
+        [[0.0, 0.669]]
+        """
+        values, shape = _numbers(y_logit, "y_logit")
+        return self._pair(values, logs_of_logit, 0.0).reshape(*shape, 2)
+
+    def venn_abers(self, y_proba: Any) -> Any:
+        """One probability of each Venn–Abers pair, p1 / (1 − p0 + p1): the log loss is least in the worse case.
+
+        Parameters and exceptions as in `interval`.
+
+        Returns
+        -------
+        array of shape (n_rows,), or float
+            Probabilities, in (0, 1); NaN stays NaN.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> c = logloss.calibrate([1, 0, 1, 0] * 50, [0.9, 0.1, 0.9, 0.9] * 50)
+        >>> round(c.venn_abers(0.9), 3)
+        0.664
+        """
+        pair = self.interval(y_proba)
+        found = merged(pair[..., 0], pair[..., 1])
+        return found if found.ndim else float(found)
+
+    def _pair(self, values: Array, logs_of: Callable[[Array], tuple[Array, Array]], stand_in: float) -> Array:
+        """p0 and p1 of scores, shape (n_rows, 2); NaN stays NaN."""
+        if self.group_effects is not None:
+            raise DataError(
+                "a calibration by group has no Venn–Abers pair, which is of all rows; calibrate without `by`."
+            )
+        if self.venn_abers_pair is None:
+            raise DataError(
+                "the calibration was written by a logloss that kept no Venn–Abers pair; make it again with calibrate."
+            )
+        is_nan = np.isnan(values)
+        log_odds = sum(self._logs(*logs_of(np.where(is_nan, stand_in, values))))
+        return np.stack(self.venn_abers_pair.at(np.where(is_nan, np.nan, log_odds)), axis=1)
 
     def _mapped(
         self,

@@ -25,6 +25,7 @@ from logloss.calibration.group_saving import fitted_groups
 from logloss.calibration.map_fits import FitData
 from logloss.calibration.maps import IDENTITY, METHODS, MIXTURE, ScoreMap, StackedMap
 from logloss.calibration.selection import AUTO, CrossFit, cross_fitted, fitted_stack
+from logloss.calibration.venn_abers import VennAbers
 from logloss.data.block import Block
 from logloss.data.request import RowOptions, described
 from logloss.data.values import Array, Value
@@ -262,6 +263,7 @@ def calibrated(
         positive=record.question.positive,
         notes=notes,
         group_effects=effects,
+        venn_abers_pair=VennAbers.of(bins.table),
     )
 
 

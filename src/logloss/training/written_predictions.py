@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -16,13 +17,21 @@ from logloss.errors import DataError
 from logloss.text import printable
 from logloss.training.matrix_input import matrix_of_training, rows_for_model
 from logloss.training.predict import LOGIT, ScoredSource
+from logloss.training.prediction_interval import (
+    ERROR,
+    LogitErrors,
+    SourceWithErrors,
+    check_level,
+    limits_of,
+    with_errors,
+)
 
 if TYPE_CHECKING:
     from logloss.calibration import Calibration
     from logloss.data.arrow.svmlight import SvmlightSource
 
 # The column of predictions in a table that is written.
-PROBA = "y_proba"
+PROBA, LOW, HIGH = "y_proba", "y_proba_low", "y_proba_high"
 
 
 class Mapped:
@@ -43,7 +52,7 @@ class Mapped:
         self.columns: tuple[str, ...] = () if calibration is None else calibration.by
         self.n_unseen = self.n_rows = 0
 
-    def check(self, source: ScoredSource | MemorySource) -> None:
+    def check(self, source: ScoredSource | SourceWithErrors | MemorySource) -> None:
         """Refuse rows that have no column of groups."""
         for name in self.columns:
             if name not in source.column_names:
@@ -74,33 +83,76 @@ class Mapped:
         return (text,) if text else ()
 
 
+@dataclass(frozen=True)
+class ProbabilityLimits:
+    """Limits of the probabilities of rows. errors: adds the standard errors that `of_rows` reads, if it reads some."""
+
+    errors: LogitErrors | None
+    of_rows: Callable[[Rows], tuple[Array, Array]]
+
+    @classmethod
+    def of(cls, model: Any, calibration: Calibration | None, negatives_kept: float, level: float) -> ProbabilityLimits:
+        """Of a calibration its Venn–Abers pair, else of the model by the delta method; corrected as probabilities."""
+        corrections = Mapped(None, negatives_kept)
+
+        def logits_of(rows: Rows) -> Array:
+            return corrections(rows.columns[LOGIT].values, rows.columns)
+
+        if calibration is not None:
+
+            def pair(rows: Rows) -> tuple[Array, Array]:
+                p0, p1 = calibration.interval_logit(logits_of(rows)).T
+                return p0, p1
+
+            return cls(None, pair)
+        errors = LogitErrors.of(model)
+        check_level(level)
+        return cls(errors, lambda rows: limits_of(logits_of(rows), rows.columns[ERROR].values, errors.degrees, level))
+
+
 def scored_svmlight(
-    source: SvmlightSource, predictor: Any, progress: Callable[[Any], None] | None = None
+    source: SvmlightSource,
+    predictor: Any,
+    progress: Callable[[Any], None] | None = None,
+    errors: LogitErrors | None = None,
 ) -> MemorySource:
-    """The log-odds of the rows of files in svmlight format, and their labels, the column `label`."""
+    """The log-odds of the rows of files in svmlight format, and their labels, the column `label`.
+
+    errors: adds the standard errors of the log-odds.
+    """
     matrix, labels = rows_for_model(source, *matrix_of_training(predictor), progress)
-    return MemorySource({"label": Column(labels), LOGIT: Column(predictor.logits(matrix))}, source.name)
+    columns = {"label": Column(labels)}
+    if errors is None:
+        columns[LOGIT] = Column(predictor.logits(matrix))
+    else:
+        logits, own = with_errors(matrix, predictor, errors, None)
+        columns |= {LOGIT: Column(logits), ERROR: Column(own)}
+    return MemorySource(columns, source.name)
 
 
 def write_predictions(
-    scored: ScoredSource | MemorySource,
+    scored: ScoredSource | SourceWithErrors | MemorySource,
     stream: Any,
     kind: str,
     *,
     keep: Sequence[str] = (),
     mapped: Mapped | None = None,
+    limits: ProbabilityLimits | None = None,
     progress: Callable[[Rows], None] | None = None,
 ) -> int:
     """Write kept columns and the probability of each row, in the order of the rows; how many there were.
 
     kind: "parquet" or "csv", in which kept columns stay as they are written. mapped: what is done to log-odds before.
+    limits: the limits of the probabilities, which are written beside them.
     Cost: one walk in one thread; memory for one run of rows.
     """
     from logloss.data.arrow import writer
     from logloss.onepass.run import rows_in_order
 
-    if PROBA in keep:
-        raise DataError(f'the predictions are called "{PROBA}"; a column of that name cannot be kept beside them.')
+    written = (PROBA,) if limits is None else (PROBA, LOW, HIGH)
+    for name in written:
+        if name in keep:
+            raise DataError(f'the predictions are called "{name}"; a column of that name cannot be kept beside them.')
     groups = () if mapped is None else mapped.columns
     if mapped is not None:
         mapped.check(scored)
@@ -113,9 +165,13 @@ def write_predictions(
             nonlocal n_rows
             logits = rows.columns[LOGIT].values
             logits = logits if mapped is None else mapped(logits, rows.columns)
-            proba = Column(expit(logits), np.isnan(logits))
-            write({name: rows.columns[name] for name in keep} | {PROBA: proba})
+            columns = [expit(logits)]
+            if limits is not None:
+                columns += limits.of_rows(rows)
+            own = {name: Column(each, np.isnan(each)) for name, each in zip(written, columns, strict=True)}
+            write({name: rows.columns[name] for name in keep} | own)
             n_rows += rows.n_rows
 
-        rows_in_order(scored.parts((*read, LOGIT), texts), predict, progress)
+        wanted = (*read, LOGIT, *(() if limits is None or limits.errors is None else (ERROR,)))
+        rows_in_order(scored.parts(wanted, texts), predict, progress)
     return n_rows

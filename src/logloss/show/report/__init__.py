@@ -17,6 +17,7 @@ from logloss.show.report import (
     of_difference,
     of_measurement,
     of_model,
+    of_monitoring,
     of_plan,
     of_wide,
 )
@@ -30,6 +31,7 @@ ROOMS = {
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
+    "monitoring": of_monitoring,
     "plan": of_plan,
 }
 
