@@ -23,6 +23,7 @@ for _kind, _file in {
     "comparison": "saved_answer:save_answer",
     "difference": "saved_answer:save_answer",
     "plan": "saved_answer:save_answer",
+    "segments": "saved_answer:save_answer",
 }.items():
     register(
         _kind,
@@ -84,6 +85,7 @@ if TYPE_CHECKING:
     from logloss.inference.decomposition import Miscalibration
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
+    from logloss.segmentation import Segments, segments
     from logloss.show.drawings import Drawing, drawing
     from logloss.show.explanation.answer import Explanation
     from logloss.show.explanation.explain import explain
@@ -117,6 +119,8 @@ _HOMES = {
     "diff": "difference",
     "Difference": "difference",
     "SequentialAnalysis": "comparison",
+    "segments": "segmentation",
+    "Segments": "segmentation",
     "calibrate": "calibration",
     "Calibration": "calibration",
     "Calibrator": "estimators",
@@ -169,6 +173,7 @@ __all__ = [
     "MissingPackage",
     "PairEffect",
     "Plan",
+    "Segments",
     "Separation",
     "SeparationWarning",
     "SmallTable",
@@ -189,6 +194,7 @@ __all__ = [
     "log_loss",
     "measure",
     "plan",
+    "segments",
     "surprisal",
 ]
 # `from logloss import *` takes every name at once and must work without scikit-learn; asked for by name, the estimators

@@ -1,0 +1,166 @@
+"""The family of segments that a search looks at: all rows, ranges of each column, and pairs of ranges of two columns.
+
+Which segments belong to it is decided without labels: by rows, weights and forecasts alone.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cached_property
+
+import numpy as np
+
+from logloss.data.rows import Array
+from logloss.onepass.summaries.segment_sums import Box, SegmentCells, SegmentSums
+
+# Effective rows, and of these the sum of p(1 − p), that a segment needs; with clusters, effective clusters.
+FEWEST_ROWS, LEAST_INFORMATION, FEWEST_CLUSTERS = 50.0, 5.0, 20.0
+# A segment of nearly all rows of another one is that one.
+SAME = 0.95
+
+
+def table_of_ranges(ranges: list[tuple[int, int]], n_codes: int) -> Array:
+    """Which codes each range holds, (n_ranges, n_codes), as 0 and 1."""
+    table = np.zeros((len(ranges), n_codes))
+    for number, (first, last) in enumerate(ranges):
+        table[number, first:last] = 1.0
+    return table
+
+
+def boxes_of(cut: SegmentCells) -> list[Box]:
+    """Every segment, in the order of `pieces_of`: all rows first, then ranges of columns, then pairs."""
+    boxes = [Box()]
+    for j, column in enumerate(cut.columns):
+        boxes += [Box(j, first, last) for first, last in column.ranges()]
+    ranges = [[column.in_codes(each) for each in column.coarse_ranges()] for column in cut.columns]
+    for a, b in cut.pairs:
+        boxes += [Box(a, *own, b, *other) for own in ranges[a] for other in ranges[b]]
+    return boxes
+
+
+def pieces_of(cut: SegmentCells, cells: Array, total: Array) -> Iterator[Array]:
+    """The sums of every segment from those of cells, (n_cells, k), one piece for each column and pair: (n, k)."""
+    yield total[None]
+    layout, n, k = cut.layout, len(cut.columns), cells.shape[1]
+    for j, column in enumerate(cut.columns):
+        own = cells[layout[j] : layout[j] + column.n_codes]
+        yield table_of_ranges(column.ranges(), column.n_codes).astype(cells.dtype) @ own
+    tables = [table_of_ranges(column.coarse_ranges(), column.n_coarse).astype(cells.dtype) for column in cut.columns]
+    for (a, b), start in zip(cut.pairs, layout[2 * n : -1], strict=True):
+        width = cut.columns[b].n_coarse
+        own = cells[start : start + cut.columns[a].n_coarse * width].reshape(-1, width, k)
+        rows = np.tensordot(tables[a], own, axes=(1, 0))
+        yield np.einsum("sb,abk->ask", tables[b], rows, optimize=True).reshape(-1, k)
+
+
+def sums_by_segment(cut: SegmentCells, cells: Array, total: Array) -> Array:
+    """The sums of every segment, (n_segments, k)."""
+    return np.concatenate(list(pieces_of(cut, cells, total)))
+
+
+@dataclass(frozen=True, eq=False)
+class Family:
+    """The segments that are tested. sums: (n_segments, n_fields), by the names of `cut.fields`.
+
+    places: their numbers among all segments of `boxes_of`. inflation: of the variance of each score, by dependent rows
+    of one cluster: 1 without clusters. directions: the scores of each by bucket, divided by their norm.
+    """
+
+    cut: SegmentCells
+    boxes: list[Box]
+    places: Array
+    sums: Array
+    inflation: Array
+    directions: Array
+
+    @cached_property
+    def numbers(self) -> dict[Box, int]:
+        """The number of each segment."""
+        return {box: number for number, box in enumerate(self.boxes)}
+
+    def __len__(self) -> int:
+        return len(self.boxes)
+
+    def sum_of(self, name: str) -> Array:
+        """One sum of each segment."""
+        return self.sums[:, self.cut.fields.index(name)]
+
+    def taken(self, sums: SegmentSums) -> Array:
+        """What a later pass has summed of these segments, (n_segments, n_fields)."""
+        return sums_by_segment(sums.cut, sums.cells, sums.total)[self.places]
+
+    @classmethod
+    def of(cls, first: SegmentSums) -> Family:
+        """Of the first pass over the rows."""
+        cut = first.cut
+        boxes, sums = boxes_of(cut), sums_by_segment(cut, first.cells, first.total)
+        fields = {name: sums[:, k] for k, name in enumerate(cut.fields)}
+        is_tested = large_enough(fields) & ~_repeated(cut, fields["weight"], boxes)
+        has_clusters = first.buckets.shape[-1] == 2
+        if has_clusters:
+            is_tested &= _of_buckets(first, 1, lambda own, _: effective(own) >= FEWEST_CLUSTERS)
+        # All rows are a segment however few they are.
+        is_tested[0] = True
+        places = np.flatnonzero(is_tested)
+        scores = _scores_of(first, is_tested)
+        squares = np.einsum("gb,gb->g", scores, scores, dtype=np.float64)
+        inflation = np.ones(len(places))
+        if has_clusters:
+            variance = np.maximum(fields["variance"][places], np.finfo(float).tiny)
+            inflation = np.maximum(squares / variance, 1.0)
+        scores /= np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))[:, None].astype(np.float32)
+        return cls(cut, [boxes[place] for place in places.tolist()], places, sums[places], inflation, scores)
+
+
+def effective(weights: Array) -> Array:
+    """Kish's effective number of each row of weights."""
+    squares = np.einsum("gb,gb->g", weights, weights)
+    return weights.sum(axis=1) ** 2 / np.maximum(squares, np.finfo(float).tiny)
+
+
+def large_enough(fields: dict[str, Array]) -> Array:
+    """Which segments hold enough rows, and leave enough out: effective rows, and their variance where p is right."""
+    weight, squares, variance = fields["weight"], fields["weight_squared"], fields["variance"]
+
+    def is_enough(weight: Array, squares: Array, variance: Array) -> Array:
+        squares = np.maximum(squares, np.finfo(float).tiny)
+        rows = weight**2 / squares
+        return (weight > 0) & (rows >= FEWEST_ROWS) & (variance / squares * rows >= LEAST_INFORMATION)
+
+    inside = is_enough(weight, squares, variance)
+    outside = is_enough(weight[0] - weight, squares[0] - squares, variance[0] - variance)
+    result: Array = inside & outside
+    return result
+
+
+def _repeated(cut: SegmentCells, weight: Array, boxes: list[Box]) -> Array:
+    """Pairs that hold nearly all rows of one of their two sides."""
+    whole = {box: weight[number] for number, box in enumerate(boxes) if box.other < 0}
+    repeated = np.zeros(len(boxes), bool)
+    for number in range(len(whole), len(boxes)):
+        a, b = sides_of(boxes[number])
+        repeated[number] = weight[number] > SAME * min(whole.get(a, np.inf), whole.get(b, np.inf))
+    return repeated
+
+
+def sides_of(box: Box) -> tuple[Box, Box]:
+    """The two segments of one column that a pair is the intersection of."""
+    return Box(*box[:3]), Box(*box[3:])
+
+
+def _of_buckets(first: SegmentSums, value: int, function: object) -> Array:
+    """A figure of every segment from its sums by bucket."""
+    own = np.ascontiguousarray(first.buckets[:, :, value].T)
+    pieces = pieces_of(first.cut, own, first.all_buckets[:, value])
+    return np.concatenate([function(piece, None) for piece in pieces])  # type: ignore[operator]
+
+
+def _scores_of(first: SegmentSums, is_tested: Array) -> Array:
+    """The scores of the tested segments by bucket, (n_tested, n_buckets), float32."""
+    own = np.ascontiguousarray(first.buckets[:, :, 0].T.astype(np.float32))
+    found, start = [], 0
+    for piece in pieces_of(first.cut, own, first.all_buckets[:, 0].astype(np.float32)):
+        found.append(piece[is_tested[start : start + len(piece)]])
+        start += len(piece)
+    return np.concatenate(found)
