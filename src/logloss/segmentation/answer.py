@@ -22,9 +22,10 @@ class Segments(Answer):
         chance, one at a time: each is told for what it has beyond those above it. Of each: `rows`, `share` of the
         weight, `log_loss_nats`, `expected_nats` (the log loss to expect if its predictions are right), `loss_share` of
         the total loss; `predicted` and `observed` rate, their `difference` (observed minus predicted) with its
-        simultaneous 95% interval; `shift` of its log-odds, all segments of the table shifted together, with its
-        interval; `gain_nats`, by how much that shift lowers the mean log loss of all rows beyond those above it, less
-        what chance does on average; `z` and `p_value` of the shift, adjusted for the whole search.
+        simultaneous 95% interval; `difference_beyond`, the same once those above it are corrected; `shift`, by which
+        its log-odds are too low beyond those above it, with its simultaneous interval; `gain_nats`, by how much that
+        shift lowers the mean log loss of all rows, less what chance does on average; `z` and `p_value` of the shift,
+        adjusted for the whole search.
     high_losses : SmallTable
         Ranges of single columns whose log loss is above that of all rows, by `contribution_nats`, share × (their log
         loss − that of all rows), with simultaneous 95% intervals (none with clusters); those of one column are apart.

@@ -50,8 +50,8 @@ def pieces_of(cut: SegmentCells, cells: Array, total: Array) -> Iterator[Array]:
     for (a, b), start in zip(cut.pairs, layout[2 * n : -1], strict=True):
         width = cut.columns[b].n_coarse
         own = cells[start : start + cut.columns[a].n_coarse * width].reshape(-1, width, k)
-        rows = np.tensordot(tables[a], own, axes=(1, 0))
-        yield np.einsum("sb,abk->ask", tables[b], rows, optimize=True).reshape(-1, k)
+        rows = (tables[a] @ own.reshape(len(own), -1)).reshape(-1, width, k)
+        yield np.matmul(tables[b], rows).reshape(-1, k)
 
 
 def sums_by_segment(cut: SegmentCells, cells: Array, total: Array) -> Array:
@@ -99,7 +99,9 @@ class Family:
         is_tested = large_enough(fields) & ~_repeated(cut, fields["weight"], boxes)
         has_clusters = first.buckets.shape[-1] == 2
         if has_clusters:
-            is_tested &= _of_buckets(first, 1, lambda own, _: effective(own) >= FEWEST_CLUSTERS)
+            weights = np.ascontiguousarray(first.buckets[:, :, 1].T)
+            pieces = pieces_of(cut, weights, first.all_buckets[:, 1])
+            is_tested &= np.concatenate([effective(piece) for piece in pieces]) >= FEWEST_CLUSTERS
         # All rows are a segment however few they are.
         is_tested[0] = True
         places = np.flatnonzero(is_tested)
@@ -137,23 +139,17 @@ def large_enough(fields: dict[str, Array]) -> Array:
 def _repeated(cut: SegmentCells, weight: Array, boxes: list[Box]) -> Array:
     """Pairs that hold nearly all rows of one of their two sides."""
     whole = {box: weight[number] for number, box in enumerate(boxes) if box.other < 0}
-    repeated = np.zeros(len(boxes), bool)
+    sides = np.full(len(boxes), np.inf)
     for number in range(len(whole), len(boxes)):
         a, b = sides_of(boxes[number])
-        repeated[number] = weight[number] > SAME * min(whole.get(a, np.inf), whole.get(b, np.inf))
+        sides[number] = min(whole.get(a, np.inf), whole.get(b, np.inf))
+    repeated: Array = weight > SAME * sides
     return repeated
 
 
 def sides_of(box: Box) -> tuple[Box, Box]:
     """The two segments of one column that a pair is the intersection of."""
     return Box(*box[:3]), Box(*box[3:])
-
-
-def _of_buckets(first: SegmentSums, value: int, function: object) -> Array:
-    """A figure of every segment from its sums by bucket."""
-    own = np.ascontiguousarray(first.buckets[:, :, value].T)
-    pieces = pieces_of(first.cut, own, first.all_buckets[:, value])
-    return np.concatenate([function(piece, None) for piece in pieces])  # type: ignore[operator]
 
 
 def _scores_of(first: SegmentSums, is_tested: Array) -> Array:

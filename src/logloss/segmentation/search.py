@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from functools import partial
+from typing import NamedTuple
 
 import numpy as np
 
@@ -20,6 +22,8 @@ from logloss.segmentation.largest_of_null import LargestOfNull
 Walk = Callable[[SegmentCells], SegmentSums]
 # Of the variance of a score, what must be left beyond the named segments.
 LEAST_LEFT = 0.02
+# Twice the gain in log-likelihood that is left when shifts are fitted, and the most steps that takes.
+FITTED, MOST_STEPS = 1e-3, 12
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,26 +31,27 @@ class Named:
     """A segment as it was named. number: in the family; z, p_value: of its shift beyond those named before it.
 
     gain: what its shift lowers the sum of weighted losses by, in nats, less what it is expected to where forecasts are
-    right.
+    right. difference: observed less predicted rate once those before it are shifted; shift: of its log-odds,
+    fitted together with theirs, with its standard error.
     """
 
     number: int
     z: float
     p_value: float
     gain: float
+    difference: float
+    shift: float
+    error: float
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Search:
-    """What a search has found. shifts, errors: of the named segments together, with standard errors (log-odds)."""
+    """What a search has found. critical: of the largest |z|; has_more: whether it ended at `most` segments."""
 
     family: Family
     null: LargestOfNull
     critical: float
-    alone: Array
     named: tuple[Named, ...]
-    shifts: Array
-    errors: Array
     n_passes: int
     has_more: bool
     n_rows: int
@@ -55,12 +60,16 @@ class Search:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Beyond:
-    """Score, information, variance and third cumulant of each segment beyond the named ones."""
+    """Score, information, variance and third cumulant of each segment beyond the named ones.
+
+    weights: (n_segments, n_named), by how much a shift of each segment lowers those of the named ones.
+    """
 
     score: Array
     information: Array
     variance: Array
     third: Array
+    weights: Array
 
     @classmethod
     def of(cls, family: Family, sums: SegmentSums) -> Beyond:
@@ -68,13 +77,13 @@ class Beyond:
         own, n = family.taken(sums), len(sums.cut.named)
         score, information, variance, third = own[:, :4].T
         if n == 0:
-            return cls(score, information, variance, third)
+            return cls(score, information, variance, third, np.zeros((len(own), 0)))
         shared, shared_variance = own[:, 4 : 4 + n], own[:, 4 + n : 4 + 2 * n]
         weights = shared @ _inverse(sums.named_information)
         left = variance - 2 * (weights * shared_variance).sum(axis=1)
         left += np.einsum("gk,kl,gl->g", weights, sums.named_variance, weights)
         share = np.clip(left / np.maximum(variance, np.finfo(float).tiny), 0.0, 1.0)
-        return cls(score - weights @ sums.named_scores, information * share, variance * share, third * share)
+        return cls(score - weights @ sums.named_scores, information * share, variance * share, third * share, weights)
 
 
 def _inverse(matrix: Array) -> Array:
@@ -85,20 +94,13 @@ def search(first: SegmentSums, walk: Walk, most: int) -> Search:
     """Name segments one by one, at most so many, until none is significant over the whole family."""
     family = Family.of(first)
     null = LargestOfNull.of(family.directions)
-    critical = null.critical()
-    sums, shifts, named = first, np.zeros(0), list[Named]()
-    alone = np.zeros(len(family))
-    n_passes, has_more = 1, False
+    critical, root = null.critical(), np.sqrt(family.inflation)
+    at, named, n_passes, has_more = _Point(first, np.zeros(0)), list[Named](), 1, False
     while True:
-        beyond = Beyond.of(family, sums)
-        root = np.sqrt(family.inflation)
+        beyond = Beyond.of(family, at.sums)
         scores = shift_scores(beyond.score / root, beyond.variance, beyond.third * root)
         z = np.where(_is_left(family, beyond), scores.z, 0.0)
         z[[each.number for each in named]] = 0.0
-        alone = z if not named else alone
-        if len(named):
-            step = _inverse(sums.named_information) @ sums.named_scores
-            shifts = np.clip(shifts + step, -LARGEST_SHIFT, LARGEST_SHIFT)
         best = int(np.argmax(np.abs(z)))
         if not abs(z[best]) > critical:
             break
@@ -106,26 +108,48 @@ def search(first: SegmentSums, walk: Walk, most: int) -> Search:
             has_more = True
             break
         best = _simplest(best, z, critical, family, beyond)
-        # In nats of weighted losses: a row of weight 1 has as much information as variance.
+        # A row of weight 1 has as much information as variance.
         unit = float(beyond.information[best] / beyond.variance[best])
-        gain = (float(scores.gain[best]) - 0.5) * float(family.inflation[best]) / unit
-        named.append(Named(best, float(z[best]), null.p_value(float(z[best])), gain))
-        first_guess = float(scores.shift[best]) * float(root[best]) / unit
-        shifts = np.append(shifts, np.clip(first_guess, -LARGEST_SHIFT, LARGEST_SHIFT))
-        boxes = tuple(family.boxes[each.number] for each in named)
-        sums = walk(first.cut.shifted(n_buckets=0, named=boxes, shifts=tuple(shifts.tolist())))
-        n_passes += 1
-    errors = _errors(family, sums, named)
-    return Search(family, null, critical, alone, tuple(named), shifts, errors, n_passes, has_more, first.n_rows, first.n_dropped)
+        shift = float(scores.shift[best]) * float(root[best]) / unit
+        left = float(beyond.score[best]) / float(family.sum_of("weight")[best])
+        boxes = (*(family.boxes[each.number] for each in named), family.boxes[best])
+        start = np.append(at.shifts - beyond.weights[best] * shift, shift)
+        before, z_of = at.sums.sum_loss, float(z[best])
+        at, n_more = _fitted(partial(first.cut.shifted, n_buckets=0, named=boxes), walk, start)
+        n_passes += n_more
+        by_chance = 0.5 * float(family.inflation[best]) / unit
+        gain = before - at.sums.sum_loss - by_chance
+        fitted = float(at.shifts[-1]), float(root[best]) * _error_of_last(at.sums)
+        named.append(Named(best, z_of, null.p_value(z_of), gain, left, *fitted))
+    return Search(family, null, critical, tuple(named), n_passes, has_more, first.n_rows, first.n_dropped)
 
 
-def _errors(family: Family, sums: SegmentSums, named: list[Named]) -> Array:
-    """Standard errors of the shifts, all fitted together."""
-    if not named:
-        return np.zeros(0)
+class _Point(NamedTuple):
+    """The sums of a pass, and the shifts at which it was made."""
+
+    sums: SegmentSums
+    shifts: Array
+
+
+def _fitted(cut: Callable[..., SegmentCells], walk: Walk, start: Array) -> tuple[_Point, int]:
+    """(The pass at the shifts that fit the named segments together, the passes that took): Newton's method.
+
+    A pass that sums no cells is cheap: steps are made by such passes.
+    """
+    shifts = np.clip(start, -LARGEST_SHIFT, LARGEST_SHIFT)
+    for number in range(MOST_STEPS):
+        sums = walk(cut(shifts=tuple(shifts.tolist()), is_summed=False))
+        step = _inverse(sums.named_information) @ sums.named_scores
+        if float(sums.named_scores @ step) < FITTED:
+            break
+        shifts = np.clip(shifts + step / max(1.0, float(np.max(np.abs(step)))), -LARGEST_SHIFT, LARGEST_SHIFT)
+    return _Point(walk(cut(shifts=tuple(shifts.tolist()))), shifts), number + 2
+
+
+def _error_of_last(sums: SegmentSums) -> float:
+    """The standard error of the last shift, fitted together with the others, rows being independent."""
     inverse = _inverse(sums.named_information)
-    inflation = np.array([family.inflation[each.number] for each in named])
-    return np.sqrt(np.diag(inverse @ sums.named_variance @ inverse) * inflation)
+    return float(np.sqrt((inverse @ sums.named_variance @ inverse)[-1, -1]))
 
 
 def _is_left(family: Family, beyond: Beyond) -> Array:

@@ -153,7 +153,9 @@ def segments(
         kept = kept_if_small(source, len(roles.features))
         loss, rate = _overall(source, roles, progress)
         cut = cut_of(kept, roles, is_chosen=features is not None and y_true is not None, pairs=pairs, progress=progress)
-        found = _searched(kept, cut, most, progress)
+        # Rows in memory stay as they are: their codes are looked up once.
+        cells = replace(cut.cells, known={}) if kept is not source else cut.cells
+        found = _searched(kept, replace(cut, cells=cells), most, progress)
     return _answer(found, cut, loss, rate, source)
 
 

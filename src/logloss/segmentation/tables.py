@@ -32,7 +32,8 @@ def miscalibrated_table(search: Search) -> SmallTable:
     numbers = np.array([each.number for each in search.named], np.int64)
     figures = figures_of(family, numbers)
     low, high = _rate_interval(family, numbers, search.critical)
-    reach = search.critical * search.errors
+    shifts, errors = (np.array([getattr(each, name) for each in search.named]) for name in ("shift", "error"))
+    reach = search.critical * errors
     total = float(family.sum_of("weight")[0])
     return SmallTable(
         {
@@ -41,9 +42,10 @@ def miscalibrated_table(search: Search) -> SmallTable:
             "difference": (np.array(figures["observed"]) - np.array(figures["predicted"])).tolist(),
             "difference_low": low.tolist(),
             "difference_high": high.tolist(),
-            "shift": search.shifts.tolist(),
-            "shift_low": (search.shifts - reach).tolist(),
-            "shift_high": (search.shifts + reach).tolist(),
+            "difference_beyond": [each.difference for each in search.named],
+            "shift": shifts.tolist(),
+            "shift_low": (shifts - reach).tolist(),
+            "shift_high": (shifts + reach).tolist(),
             "gain_nats": [each.gain / total for each in search.named],
             "z": [each.z for each in search.named],
             "p_value": [each.p_value for each in search.named],

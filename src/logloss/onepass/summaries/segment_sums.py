@@ -54,7 +54,9 @@ class Box(NamedTuple):
 class SegmentCells:
     """What a pass sums by cell: the columns, whether pairs of them have cells, shifts of the log-odds of some segments.
 
-    n_buckets: how many buckets of rows, or of clusters, are summed besides; 0 for none.
+    n_buckets: how many buckets of rows, or of clusters, are summed besides; 0 for none. is_summed: whether cells are
+    summed, or only the segments that are shifted. known: the codes of blocks that earlier passes have looked up, by
+    part and first row; None where they are not kept.
     """
 
     columns: tuple[BinnedColumn, ...]
@@ -62,6 +64,8 @@ class SegmentCells:
     n_buckets: int = 0
     named: tuple[Box, ...] = ()
     shifts: tuple[float, ...] = ()
+    is_summed: bool = True
+    known: dict[tuple[int, int], Array] | None = None
 
     @property
     def pairs(self) -> list[tuple[int, int]]:
@@ -98,9 +102,14 @@ class SegmentCells:
 
     def codes(self, block: Block) -> Array:
         """The code of each row in each column, shape (n_rows, n_columns)."""
+        place = block.part, block.first_row
+        if self.known is not None and place in self.known:
+            return self.known[place]
         codes = np.empty((block.n_rows, len(self.columns)), np.uint8)
         for j, column in enumerate(self.columns):
             codes[:, j] = column.codes(block.features)
+        if self.known is not None:
+            self.known[place] = codes
         return codes
 
     def shifted(self, **changes: Any) -> SegmentCells:
@@ -118,13 +127,15 @@ class SegmentSums(BlockwiseSummary):
 
     cells: (n_cells, n_fields). total: (n_fields,), of all rows. buckets: (n_buckets, n_cells, 1 or 2), the scores of
     each bucket, and with clusters their weights; all_buckets: the same of all rows. named_scores, named_information,
-    named_variance: of the segments that are shifted, the last two (n_named, n_named).
+    named_variance: of the segments that are shifted, the last two (n_named, n_named). sum_loss: of all finite weighted
+    losses at the shifts.
     """
 
     cut: SegmentCells
     n_rows: int = 0
     n_dropped: int = 0
     coding: frozenset[Any] = frozenset()
+    sum_loss: float = 0.0
     cells: Array = field(default_factory=_none)
     total: Array = field(default_factory=_none)
     buckets: Array = field(default_factory=_none)
@@ -165,6 +176,7 @@ class _SegmentWorkspace:
         self.scores, self.information = np.zeros(n_named), np.zeros((n_named, n_named))
         self.variance = np.zeros((n_named, n_named))
         self.buckets = self.all_buckets = _none()
+        self.sum_loss = 0.0
 
     def add(self, block: Block) -> None:
         """Take in a block."""
@@ -175,9 +187,11 @@ class _SegmentWorkspace:
             return
         codes, weight = cut.codes(block), weight_of(block)
         is_in = np.array([box.holds(codes) for box in cut.named], float).reshape(len(cut.named), block.n_rows)
-        values = _values(block, weight, is_in, np.array(cut.shifts), has_figures=not cut.named)
-        everything = np.arange(block.n_rows), np.zeros(block.n_rows, np.uint8)
-        add_by_cell(codes, self.coarse, self.layout, *everything, values, self.cells)
+        values, losses = _values(block, weight, is_in, np.array(cut.shifts), has_figures=not cut.named)
+        self.sum_loss += float(losses[np.isfinite(losses)].sum())
+        if cut.is_summed:
+            everything = np.arange(block.n_rows), np.zeros(block.n_rows, np.uint8)
+            add_by_cell(codes, self.coarse, self.layout, *everything, values, self.cells)
         self.total += values.sum(axis=0)
         if len(cut.named):
             self.scores += is_in @ values[:, 0]
@@ -204,6 +218,7 @@ class _SegmentWorkspace:
         """The summary of the blocks that were added."""
         return replace(
             self.summary,
+            sum_loss=self.sum_loss,
             cells=self.cells[0],
             total=self.total,
             buckets=self.buckets,
@@ -214,8 +229,10 @@ class _SegmentWorkspace:
         )
 
 
-def _values(block: Block, w: Array, is_in: Array, shifts: Array, *, has_figures: bool) -> Array:
-    """What is summed of each row, (n_rows, n_fields), in the order of `SegmentCells.fields`."""
+def _values(
+    block: Block, w: Array, is_in: Array, shifts: Array, *, has_figures: bool
+) -> tuple[Array, Array]:
+    """(What is summed of each row, (n_rows, n_fields), in the order of `SegmentCells.fields`, the weighted losses)."""
     p, q, z = forecast_of(block)
     if len(shifts):
         z = _logits(p, q, z) + shifts @ is_in
@@ -225,15 +242,16 @@ def _values(block: Block, w: Array, is_in: Array, shifts: Array, *, has_figures:
     v = proba * (1.0 - proba)
     score = w * (y - proba)
     values = [score, w * v, w * w * v, w**3 * v * (1.0 - 2.0 * proba)]
+    loss = np.empty(block.n_rows)
+    soft_surprisals(y, p, q, z, loss)
     if has_figures:
-        loss, expected = np.empty(block.n_rows), np.empty(block.n_rows)
-        soft_surprisals(y, p, q, z, loss)
+        expected = np.empty(block.n_rows)
         soft_surprisals(proba, p, q, z, expected)
         values += [np.ones(block.n_rows), w, w * w, w * y, w * loss, (w * loss) ** 2, w * w * loss, w * expected]
         values += [w * w * (1.0 - 2.0 * proba)]
     else:
         values += [*(is_in * values[1]), *(is_in * values[2])]
-    return np.ascontiguousarray(np.stack(values, axis=1))
+    return np.ascontiguousarray(np.stack(values, axis=1)), w * loss
 
 
 def _logits(p: Array, q: Array | None, z: Array | None) -> Array:
