@@ -41,7 +41,9 @@ def columns(random: np.random.Generator, n: int, *, shared: float = 0.0) -> Tabl
     table["age"] = np.where(random.random(n) < 0.1, np.nan, table["age"])
     for name, n_levels in (("site", 4), ("brand", 8), ("region", 20)):
         # Levels of unequal size.
-        table[name] = np.array([f"{name}{k}" for k in np.minimum(n_levels * ndtr(normal()) ** 2, n_levels - 1).astype(int)])
+        table[name] = np.array(
+            [f"{name}{k}" for k in np.minimum(n_levels * ndtr(normal()) ** 2, n_levels - 1).astype(int)]
+        )
     table["member"] = np.where(normal() > 0.3, "yes", "no")
     return table
 
@@ -169,7 +171,9 @@ def search_of_planted(name: str, shift: float, n_rows: int, number: int) -> Figu
     table = usual(random, n_rows)
     planted = PLANTED[name](table)
     table, _ = labelled(random, table, expit(logit(table["p"]) + shift * planted))
-    found = [holds(table, segment) for segment in logloss.segments(table, y_true="y", y_proba="p").miscalibrated["segment"]]
+    found = [
+        holds(table, segment) for segment in logloss.segments(table, y_true="y", y_proba="p").miscalibrated["segment"]
+    ]
     overlap = [float((own & planted).sum() / (own | planted).sum()) for own in found]
     return {
         "share": float(planted.mean()),
@@ -206,7 +210,9 @@ def large(n_rows: int, n_columns: int) -> Table:
     table: Table = {}
     for j in range(n_columns):
         values = random.normal(size=n_rows)
-        table[f"x{j}"] = values if j % 2 else np.array(list("abcdefghijkl"))[(np.abs(values) * (2 + j % 5)).astype(int) % 12]
+        table[f"x{j}"] = (
+            values if j % 2 else np.array(list("abcdefghijkl"))[(np.abs(values) * (2 + j % 5)).astype(int) % 12]
+        )
     table["p"] = random.beta(2, 4, n_rows)
     shift = 0.5 * (table["x0"] == "b") - 0.4 * (table["x1"] > 1)
     table["y"] = (random.random(n_rows) < expit(logit(table["p"]) + shift)).astype(np.int64)

@@ -30,6 +30,7 @@ show.drawings
 show.words
 show.page
 files
+segmentation
 difference
 comparison
 calibration
@@ -47,6 +48,7 @@ data.derived_source
 data.source | data.design
 data.pairs
 data.coded
+data.binned
 data.derived
 data.terms
 data.matrix_columns

@@ -19,8 +19,9 @@ from logloss.cli.fit_command import fit, predict
 from logloss.cli.measure_command import measure, merge, show
 from logloss.cli.options import cli
 from logloss.cli.plan_command import plan
+from logloss.cli.segments_command import segments
 
-for command in (demo, measure, merge, show, fit, predict, calibrate, compare, plan, diff):
+for command in (demo, measure, merge, show, fit, predict, calibrate, compare, plan, diff, segments):
     cli.add_command(command)
 
 __all__ = ["cli", "main"]

@@ -1,4 +1,4 @@
-"""A column as a few cells, chosen without looking at labels: intervals of numbers between quantiles, levels of a category.
+"""A column as a few cells, chosen without looking at labels: intervals between quantiles, levels of a category.
 
 >>> ages = binned_numbers("age", 0, 0, np.array([20.0, 30.0, 40.0, 50.0]), lacks=False)
 >>> ages.describe(1, 3), ages.ranges()[0]
@@ -57,8 +57,9 @@ class BinnedColumn:
     def codes(self, features: Sequence[Column]) -> Array:
         """The code of each row of a block, shape (n_rows,), uint8. Cost: 15 ns a number, 1 ns a level."""
         column = features[self.feature]
-        if self.category is not None and self.recode is not None:
-            return self.recode[codes_in(self.category, column)[0]]
+        if self.edges is None:
+            # A column without edges is a category.
+            return self.recode[codes_in(self.category, column)[0]]  # type: ignore[arg-type, index]
         values = column.values[:, self.part] if column.is_matrix else column.values
         codes = np.searchsorted(self.edges, values, side="right").astype(np.uint8)
         # NaN is sorted behind the last edge.

@@ -76,6 +76,7 @@ READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "comparison": answer_of_fields,
     "difference": answer_of_fields,
     "plan": answer_of_fields,
+    "segments": answer_of_fields,
 }
 
 

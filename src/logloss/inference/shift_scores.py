@@ -28,7 +28,7 @@ LARGEST_SHIFT = 10.0
 
 
 class ShiftScores(NamedTuple):
-    """Of each segment: z, standard normal where forecasts are right; the gain in log-likelihood by its shift; the shift.
+    """Of each segment: z, standard normal where forecasts are right; gain in log-likelihood of its shift; the shift.
 
     The gain counts rows of weight 1; the shift is that of the log-odds.
     """
@@ -67,15 +67,16 @@ def shift_scores(score: Array, variance: Array, third: Array) -> ShiftScores:
 
 
 def score_interval(
-    score: Array, weight: Array, variance: Array, drift: Array, squares: Array, critical: float
+    score: Array, weight: Array, variance: Array, predicted: Array, critical: float
 ) -> tuple[Array, Array]:
     """Ends of the interval of observed minus predicted rate: the differences that a score test does not reject.
 
-    weight: Σw; variance: Σw²v; drift: Σw²(1 − 2p), by which it changes where all rates differ from the forecasts;
-    squares: Σw². Wilson's interval where all forecasts are one number: (U − Σw·δ)² ≤ c²(V + drift·δ − Σw²·δ²).
+    weight: Σw; variance: of the score where forecasts are right; predicted: mean forecast, in (0, 1). The variance at a
+    rate q is taken as proportional to q(1 − q): Wilson's interval where all forecasts are one number.
     """
-    a = weight**2 + critical**2 * squares
-    b = -2 * score * weight - critical**2 * drift
-    c = score**2 - critical**2 * variance
+    unit = critical**2 * variance / (predicted * (1 - predicted))
+    a = weight**2 + unit
+    b = -2 * score * weight - unit * (1 - 2 * predicted)
+    c = score**2 - unit * predicted * (1 - predicted)
     root = np.sqrt(np.maximum(b * b - 4 * a * c, 0.0))
     return (-b - root) / (2 * a), (-b + root) / (2 * a)

@@ -15,7 +15,7 @@ import numpy as np
 
 from logloss.data.rows import Array
 from logloss.inference.shift_scores import LARGEST_SHIFT, shift_scores
-from logloss.onepass.summaries.segment_sums import Box, SegmentCells, SegmentSums
+from logloss.onepass.summaries.segment_sums import SegmentCells, SegmentSums
 from logloss.segmentation.family import LEAST_INFORMATION, Family, sides_of
 from logloss.segmentation.largest_of_null import LargestOfNull
 
@@ -117,8 +117,8 @@ def search(first: SegmentSums, walk: Walk, most: int) -> Search:
         before, z_of = at.sums.sum_loss, float(z[best])
         at, n_more = _fitted(partial(first.cut.shifted, n_buckets=0, named=boxes), walk, start)
         n_passes += n_more
-        by_chance = 0.5 * float(family.inflation[best]) / unit
-        gain = before - at.sums.sum_loss - by_chance
+        expected = 0.5 * float(family.inflation[best]) / unit
+        gain = before - at.sums.sum_loss - expected
         fitted = float(at.shifts[-1]), float(root[best]) * _error_of_last(at.sums)
         named.append(Named(best, z_of, null.p_value(z_of), gain, left, *fitted))
     return Search(family, null, critical, tuple(named), n_passes, has_more, first.n_rows, first.n_dropped)
@@ -137,13 +137,15 @@ def _fitted(cut: Callable[..., SegmentCells], walk: Walk, start: Array) -> tuple
     A pass that sums no cells is cheap: steps are made by such passes.
     """
     shifts = np.clip(start, -LARGEST_SHIFT, LARGEST_SHIFT)
-    for number in range(MOST_STEPS):
+    n_passes = 1
+    while n_passes <= MOST_STEPS:
+        n_passes += 1
         sums = walk(cut(shifts=tuple(shifts.tolist()), is_summed=False))
         step = _inverse(sums.named_information) @ sums.named_scores
         if float(sums.named_scores @ step) < FITTED:
             break
         shifts = np.clip(shifts + step / max(1.0, float(np.max(np.abs(step)))), -LARGEST_SHIFT, LARGEST_SHIFT)
-    return _Point(walk(cut(shifts=tuple(shifts.tolist()))), shifts), number + 2
+    return _Point(walk(cut(shifts=tuple(shifts.tolist()))), shifts), n_passes
 
 
 def _error_of_last(sums: SegmentSums) -> float:

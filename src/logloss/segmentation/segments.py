@@ -189,7 +189,9 @@ def _overall(source: Source, roles: Roles, progress: Callable[[Block], None] | N
     from logloss.onepass.summaries.group_keys import CLUSTER
 
     clusters = GroupedSummary.empty(roles.cluster, CLUSTER) if roles.cluster else None
-    summary = walk(source, replace(roles, features=(), categories=()), LossSummary.empty(None, clusters), progress=progress)
+    summary = walk(
+        source, replace(roles, features=(), categories=()), LossSummary.empty(None, clusters), progress=progress
+    )
     moments, _ = figures_of(summary, score_table_of(summary.scores))
     rate = moments.quotient("a")
     if not 0 < rate < 1:
@@ -245,7 +247,9 @@ def _answer(found: Search, cut: Cut, loss: Estimate, rate: float, source: Source
 def _cautions(table: Any) -> tuple[str, ...]:
     """Where a column may hold the label."""
     alike = [
-        row["segment"] for row in table if row["rows"] >= MANY_ALIKE and row["observed"] in (0.0, 1.0) and row["share"] < 1
+        row["segment"]
+        for row in table
+        if row["rows"] >= MANY_ALIKE and row["observed"] in (0.0, 1.0) and row["share"] < 1
     ]
     return tuple(
         f"all rows of {segment} are of one class: does a column of it hold the label, or what is known only after it"

@@ -72,10 +72,10 @@ def figures_of(family: Family, numbers: Array) -> dict[str, list[float]]:
 
 def _rate_interval(family: Family, numbers: Array, critical: float) -> tuple[Array, Array]:
     """Simultaneous intervals of observed minus predicted rate; clusters make all variances larger."""
-    names = ("score", "weight", "variance", "drift", "weight_squared")
-    score, weight, variance, drift, squares = (family.sum_of(name)[numbers] for name in names)
-    inflation = family.inflation[numbers]
-    return score_interval(score, weight, variance * inflation, drift * inflation, squares * inflation, critical)
+    names = ("score", "weight", "variance", "observed")
+    score, weight, variance, observed = (family.sum_of(name)[numbers] for name in names)
+    predicted = (observed - score) / weight
+    return score_interval(score, weight, variance * family.inflation[numbers], predicted, critical)
 
 
 def high_losses_table(family: Family, *, has_clusters: bool) -> SmallTable:

@@ -1,9 +1,9 @@
 """Sums of rows by cell: of each column, and of each pair of columns.
 
-    codes   the code of each row in each column, (n_rows, n_columns), uint8
-    coarse  the coarse code of each code of a column, (n_columns, n_codes), uint8: what pairs see of it
-    layout  int64: where the cells of each column begin, how many coarse codes it has, then where those of each pair
-            begin, (0, 1), (0, 2), …, (1, 2), …; without the last, pairs are not looked at
+codes   the code of each row in each column, (n_rows, n_columns), uint8
+coarse  the coarse code of each code of a column, (n_columns, n_codes), uint8: what pairs see of it
+layout  int64: where the cells of each column begin, how many coarse codes it has, then where those of each pair
+        begin, (0, 1), (0, 2), …, (1, 2), …; without the last, pairs are not looked at
 """
 
 from __future__ import annotations

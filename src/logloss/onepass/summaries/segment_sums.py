@@ -1,4 +1,4 @@
-"""Sums of one pass by cell of columns and of pairs of columns: losses, scores of shifts, and scores by bucket of rows."""
+"""Sums of a pass by cell of columns and of pairs of columns: losses, scores of shifts, scores by bucket of rows."""
 
 from __future__ import annotations
 
@@ -22,11 +22,11 @@ from logloss.text import count
 # Rows, or clusters, of one bucket have one sign in the bootstrap.
 N_BUCKETS = 256
 # What is summed of each row, with w its weight, y its label, p its forecast, v = p(1 − p), l its loss: the score
-# w(y − p) of a shift of the log-odds, its information wv, its variance w²v and third cumulant w³v(1 − 2p) if p is right.
+# w(y − p) of a shift of the log-odds, its information wv, its variance w²v and third cumulant w³v(1 − 2p) if p is
+# right.
 SCORES = ("score", "information", "variance", "third")
-# One, w, w², wy, wl, w²l², w²l, the loss wH(p) that p expects, w²(1 − 2p).
-FIGURES = ("rows", "weight", "weight_squared", "observed", "loss")
-FIGURES += ("loss_squared", "loss_by_weight", "expected", "drift")
+# One, w, w², wy, wl, w²l², w²l, the loss wH(p) that p expects.
+FIGURES = ("rows", "weight", "weight_squared", "observed", "loss", "loss_squared", "loss_by_weight", "expected")
 
 
 class Box(NamedTuple):
@@ -198,14 +198,19 @@ class _SegmentWorkspace:
             self.information += (is_in * values[:, 1]) @ is_in.T
             self.variance += (is_in * values[:, 2]) @ is_in.T
         if cut.n_buckets:
-            self._add_buckets(block, codes, values[:, 0], weight)
+            self._add_buckets(block, codes, values, weight)
 
-    def _add_buckets(self, block: Block, codes: Array, scores: Array, weight: Array) -> None:
+    def _add_buckets(self, block: Block, codes: Array, values: Array, weight: Array) -> None:
         """Scores by bucket; with clusters also weights, which tell how many clusters a segment has."""
         cut = self.cut
         hashed = hashes_of(block.cluster).view(np.uint64) if block.cluster else priorities_of(block)
         buckets = (hashed % np.uint64(cut.n_buckets)).astype(np.uint8)
-        values = np.ascontiguousarray(np.stack([scores, weight][: 1 + bool(block.cluster)], axis=1))
+        if block.cluster:
+            values = np.stack([values[:, 0], weight], axis=1)
+        else:
+            # What a score is where forecasts are right: of its variance, with a sign that no label has a part in.
+            signs = np.where(hashed >> np.uint64(63), 1.0, -1.0)
+            values = (signs * np.sqrt(values[:, 2]))[:, None]
         if self.buckets.size == 0:
             self.buckets = np.zeros((cut.n_buckets, cut.n_cells, values.shape[1]))
             self.all_buckets = np.zeros((cut.n_buckets, values.shape[1]))
@@ -229,9 +234,7 @@ class _SegmentWorkspace:
         )
 
 
-def _values(
-    block: Block, w: Array, is_in: Array, shifts: Array, *, has_figures: bool
-) -> tuple[Array, Array]:
+def _values(block: Block, w: Array, is_in: Array, shifts: Array, *, has_figures: bool) -> tuple[Array, Array]:
     """(What is summed of each row, (n_rows, n_fields), in the order of `SegmentCells.fields`, the weighted losses)."""
     p, q, z = forecast_of(block)
     if len(shifts):
@@ -248,7 +251,6 @@ def _values(
         expected = np.empty(block.n_rows)
         soft_surprisals(proba, p, q, z, expected)
         values += [np.ones(block.n_rows), w, w * w, w * y, w * loss, (w * loss) ** 2, w * w * loss, w * expected]
-        values += [w * w * (1.0 - 2.0 * proba)]
     else:
         values += [*(is_in * values[1]), *(is_in * values[2])]
     return np.ascontiguousarray(np.stack(values, axis=1)), w * loss

@@ -14,6 +14,7 @@ from logloss.show.drawings import (
     of_measurement,
     of_model,
     of_plan,
+    of_segments,
     of_wide,
 )
 from logloss.show.drawings.picture import Drawing as Drawing
@@ -28,6 +29,7 @@ ROOMS = {
     "comparison": of_comparison,
     "difference": of_difference,
     "plan": of_plan,
+    "segments": of_segments,
 }
 
 
@@ -46,14 +48,14 @@ def drawing(answer: Answer, kind: str | tuple[str, str] | None = None) -> Drawin
 
     Parameters
     ----------
-    answer : Measurement, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference or Plan
+    answer : Measurement, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference, Plan or Segments
         Whose picture.
     kind : str or tuple of two str, optional
         Of a measurement "reliability", "decomposition", "concentration" or, with `by`, "groups"; of a model
         "coefficients", "passes" or, with one or two numeric columns, "boundary"; of an additive model "effects",
         "passes", the name of a column, or of a pair: ("age", "hours") or "age × hours"; of a calibration "map" or
         "reduction"; of a comparison "ranking", with `order` "delta", with `by` "groups"; of a difference "waterfall";
-        of a plan "power". The first one of the answer if left out.
+        of a plan "power"; of segments "miscalibrated" or "high_losses". The first one of the answer if left out.
 
     Returns
     -------
@@ -89,6 +91,8 @@ def _room(answer: Answer) -> Any:
     """The module with the pictures of such an answer."""
     room = ROOMS.get(getattr(answer, "kind", ""))
     if room is None:
-        names = "Measurement, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference, Plan"
+        names = (
+            "Measurement, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference, Plan, Segments"
+        )
         raise DataError(f"pictures are of answers ({names}); got a {type(answer).__name__}.")
     return room

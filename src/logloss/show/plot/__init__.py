@@ -27,6 +27,7 @@ from logloss.show.plot import (
     of_measurement,
     of_model,
     of_plan,
+    of_segments,
     of_wide,
 )
 from logloss.show.plot.inline_svg import inline_svg as inline_svg
@@ -43,6 +44,7 @@ ROOMS: dict[str, ModuleType] = {
     "comparison": of_comparison,
     "difference": of_difference,
     "plan": of_plan,
+    "segments": of_segments,
 }
 FORMATS = ("pdf", "svg", "png")
 

@@ -18,6 +18,7 @@ from logloss.show.report import (
     of_measurement,
     of_model,
     of_plan,
+    of_segments,
     of_wide,
 )
 from logloss.text import confidence, fixed
@@ -31,6 +32,7 @@ ROOMS = {
     "comparison": of_comparison,
     "difference": of_difference,
     "plan": of_plan,
+    "segments": of_segments,
 }
 
 
