@@ -23,6 +23,7 @@ def answers():
     return {
         "comparison": logloss.compare(table, y_proba=["p", "q"], order="t", **requested),
         "plan": logloss.plan(forecasts={"p": p, "q": q}, n_rows=300),
+        "segments": logloss.segments(table, y_true="y", y_proba="p", features=["g", "t"]),
         "difference": logloss.diff(*(logloss.measure(table, y_proba=name, **requested) for name in "pq")),
     }
 

@@ -100,6 +100,19 @@ class BinnedColumn:
         return _interval_text(name, low, high, is_whole=self.is_whole)
 
 
+def _begins_cell(times: Array) -> Array:
+    """Which of many distinct values but the first begins a cell, by how many rows have each.
+
+    A value that many rows share is a cell by itself; the others are divided by quantiles of their own.
+    """
+    is_frequent = times * N_BINS >= times.sum()
+    n_cells = max(N_BINS - int(is_frequent.sum()), 2)
+    others = np.where(is_frequent, 0, times)
+    before = np.cumsum(others) - others
+    cells = before * n_cells // max(int(others.sum()), 1)
+    return (np.diff(cells) > 0) | is_frequent[1:] | is_frequent[:-1]
+
+
 def _intervals(n: int) -> list[tuple[int, int]]:
     """Every run of neighbours among n cells but the whole."""
     return [(first, last) for first in range(n) for last in range(first + 1, n + 1) if last - first < n]
@@ -127,11 +140,7 @@ def binned_numbers(name: str, feature: int, part: int, sample: Array, *, lacks: 
     Each distinct value is a cell where there are few.
     """
     values, times = np.unique(sample[~np.isnan(sample)].astype(np.float64), return_counts=True)
-    edges = values[1:]
-    if len(values) > N_BINS:
-        # A value that many rows share is a cell, and counts no more: the others are divided, too.
-        ends = np.cumsum(np.minimum(times, times.sum() / N_BINS))
-        edges = values[1:][np.diff(np.floor(ends / ends[-1] * N_BINS * (1 - 1e-12))) > 0]
+    edges = values[1:] if len(values) <= N_BINS else values[1:][_begins_cell(times)]
     if len(edges) == 0 and not lacks:
         return None
     n_bins = len(edges) + 1

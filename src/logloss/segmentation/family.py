@@ -64,7 +64,8 @@ class Family:
     """The segments that are tested. sums: (n_segments, n_fields), by the names of `cut.fields`.
 
     places: their numbers among all segments of `boxes_of`. inflation: of the variance of each score, by dependent rows
-    of one cluster: 1 without clusters. directions: the scores of each by bucket, divided by their norm.
+    of one cluster: 1 without clusters; degrees: of freedom of that variance. directions: the scores of each by bucket,
+    divided by their norm.
     """
 
     cut: SegmentCells
@@ -72,6 +73,7 @@ class Family:
     places: Array
     sums: Array
     inflation: Array
+    degrees: Array
     directions: Array
 
     @cached_property
@@ -101,18 +103,20 @@ class Family:
         if has_clusters:
             weights = np.ascontiguousarray(first.buckets[:, :, 1].T)
             pieces = pieces_of(cut, weights, first.all_buckets[:, 1])
-            is_tested &= np.concatenate([effective(piece) for piece in pieces]) >= FEWEST_CLUSTERS
+            counts = [effective(piece) for piece in pieces]
+            is_tested &= np.concatenate(counts) >= FEWEST_CLUSTERS
         # All rows are a segment however few they are.
         is_tested[0] = True
         places = np.flatnonzero(is_tested)
         scores = _scores_of(first, is_tested)
         squares = np.einsum("gb,gb->g", scores, scores, dtype=np.float64)
-        inflation = np.ones(len(places))
+        inflation, degrees = np.ones(len(places)), np.full(len(places), np.inf)
         if has_clusters:
             variance = np.maximum(fields["variance"][places], np.finfo(float).tiny)
-            inflation = np.maximum(squares / variance, 1.0)
+            degrees = np.concatenate(counts)[places] - 1
+            inflation = np.maximum(squares / variance * (1 + 1 / degrees), 1.0)
         scores /= np.sqrt(np.maximum(squares, np.finfo(np.float32).tiny))[:, None].astype(np.float32)
-        return cls(cut, [boxes[place] for place in places.tolist()], places, sums[places], inflation, scores)
+        return cls(cut, [boxes[place] for place in places.tolist()], places, sums[places], inflation, degrees, scores)
 
 
 def effective(weights: Array) -> Array:
@@ -153,10 +157,17 @@ def sides_of(box: Box) -> tuple[Box, Box]:
 
 
 def _scores_of(first: SegmentSums, is_tested: Array) -> Array:
-    """The scores of the tested segments by bucket, (n_tested, n_buckets), float32."""
-    own = np.ascontiguousarray(first.buckets[:, :, 0].T.astype(np.float32))
+    """The scores of the tested segments by bucket, (n_tested, n_buckets); those of clusters less their mean."""
+    sides = [np.ascontiguousarray(first.buckets[:, :, k].T) for k in range(first.buckets.shape[2])]
+    walks = [pieces_of(first.cut, side, first.all_buckets[:, k]) for k, side in enumerate(sides)]
     found, start = [], 0
-    for piece in pieces_of(first.cut, own, first.all_buckets[:, 0].astype(np.float32)):
-        found.append(piece[is_tested[start : start + len(piece)]])
-        start += len(piece)
+    for scores, *weights in zip(*walks, strict=True):
+        own = is_tested[start : start + len(scores)]
+        start += len(scores)
+        scores = scores[own]
+        for each in weights:
+            # Of a segment that is miscalibrated the mean is no variation between clusters.
+            mean = scores.sum(axis=1) / each[own].sum(axis=1)
+            scores = scores - mean[:, None] * each[own]
+        found.append(scores.astype(np.float32))
     return np.concatenate(found)

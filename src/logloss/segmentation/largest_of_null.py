@@ -3,7 +3,7 @@
 Each bucket of rows (of clusters) has a standard normal multiplier. Given the rows, the weighted sum over buckets of a
 segment, divided by its norm, is standard normal, and sums of segments that share rows are correlated as their scores
 are (Chernozhukov, Chetverikov and Kato 2013, doi:10.1214/13-AOS1161). Without clusters what is summed is the standard
-deviation of each row's score with a random sign, so that no label has a part in it; with clusters the scores themselves.
+deviation of each row's score with a random sign, so that no label has a part in it; with clusters their scores.
 """
 
 from __future__ import annotations

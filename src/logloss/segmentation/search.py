@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from logloss.data.rows import Array
-from logloss.inference.shift_scores import LARGEST_SHIFT, shift_scores
+from logloss.inference.shift_scores import LARGEST_SHIFT, normal_of_student, shift_scores
 from logloss.onepass.summaries.segment_sums import SegmentCells, SegmentSums
 from logloss.segmentation.family import LEAST_INFORMATION, Family, sides_of
 from logloss.segmentation.largest_of_null import LargestOfNull
@@ -99,7 +99,7 @@ def search(first: SegmentSums, walk: Walk, most: int) -> Search:
     while True:
         beyond = Beyond.of(family, at.sums)
         scores = shift_scores(beyond.score / root, beyond.variance, beyond.third * root)
-        z = np.where(_is_left(family, beyond), scores.z, 0.0)
+        z = np.where(_is_left(family, beyond), normal_of_student(scores.z, family.degrees), 0.0)
         z[[each.number for each in named]] = 0.0
         best = int(np.argmax(np.abs(z)))
         if not abs(z[best]) > critical:

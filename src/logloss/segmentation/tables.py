@@ -55,10 +55,11 @@ def miscalibrated_table(search: Search) -> SmallTable:
 
 def figures_of(family: Family, numbers: Array) -> dict[str, list[float]]:
     """Rows, share of the weight, log loss, its share of the total, observed and predicted rate of some segments."""
-    own = {name: family.sum_of(name)[numbers] for name in ("rows", "weight", "loss", "observed", "score", "expected")}
-    weight, loss = float(family.sum_of("weight")[0]), float(family.sum_of("loss")[0])
-    with np.errstate(invalid="ignore"):
-        shares = own["loss"] / loss if loss > 0 else np.full(len(numbers), math.nan)
+    own = {name: family.sum_of(name)[numbers] for name in ("rows", "weight", "observed", "score", "expected")}
+    weight, losses = float(family.sum_of("weight")[0]), finite_or_infinite(family)
+    own["loss"] = losses[numbers]
+    # Of an infinite loss nothing is a share.
+    shares = own["loss"] / losses[0] if 0 < losses[0] < math.inf else np.full(len(numbers), math.nan)
     return {
         "rows": own["rows"].astype(np.int64).tolist(),
         "share": (own["weight"] / weight).tolist(),
@@ -68,6 +69,11 @@ def figures_of(family: Family, numbers: Array) -> dict[str, list[float]]:
         "predicted": ((own["observed"] - own["score"]) / own["weight"]).tolist(),
         "observed": (own["observed"] / own["weight"]).tolist(),
     }
+
+
+def finite_or_infinite(family: Family) -> Array:
+    """The sum of weighted losses of each segment; inf where one is."""
+    return np.where(family.sum_of("infinite") > 0, math.inf, family.sum_of("loss"))
 
 
 def _rate_interval(family: Family, numbers: Array, critical: float) -> tuple[Array, Array]:
@@ -109,7 +115,7 @@ def high_losses_table(family: Family, *, has_clusters: bool) -> SmallTable:
 
 def _contributions(family: Family, numbers: Array) -> tuple[Array, Array]:
     """(What each segment adds to the log loss by being above that of all rows, its standard error)."""
-    loss, weight = family.sum_of("loss"), family.sum_of("weight")
+    loss, weight = finite_or_infinite(family), family.sum_of("weight")
     mean = loss[0] / weight[0]
     if not math.isfinite(mean):
         nothing = np.full(len(numbers), math.nan)

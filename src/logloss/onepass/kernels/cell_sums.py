@@ -3,7 +3,7 @@
 codes   the code of each row in each column, (n_rows, n_columns), uint8
 coarse  the coarse code of each code of a column, (n_columns, n_codes), uint8: what pairs see of it
 layout  int64: where the cells of each column begin, how many coarse codes it has, then where those of each pair
-        begin, (0, 1), (0, 2), …, (1, 2), …; without the last, pairs are not looked at
+        begin, (0, 1), (0, 2), …, (1, 2), …, if they are looked at, and last how many cells there are
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ def add_by_cell(codes, coarse, layout, order, buckets, values, sums):
     order: the rows by bucket, so that the sums of one stay in the cache. Cost: 1 ns for each value of a cell of a row.
     """
     n_columns, n_values = codes.shape[1], values.shape[1]
-    has_pairs = layout.shape[0] > 2 * n_columns
+    has_pairs = layout.shape[0] > 2 * n_columns + 1
     own = np.empty(n_columns, np.int64)
     for place in range(order.shape[0]):
         i = order[place]

@@ -25,8 +25,18 @@ N_BUCKETS = 256
 # w(y − p) of a shift of the log-odds, its information wv, its variance w²v and third cumulant w³v(1 − 2p) if p is
 # right.
 SCORES = ("score", "information", "variance", "third")
-# One, w, w², wy, wl, w²l², w²l, the loss wH(p) that p expects.
-FIGURES = ("rows", "weight", "weight_squared", "observed", "loss", "loss_squared", "loss_by_weight", "expected")
+# One, w, w², wy, wl, w²l², w²l of finite losses, the loss wH(p) that p expects, how many losses are infinite.
+FIGURES = (
+    "rows",
+    "weight",
+    "weight_squared",
+    "observed",
+    "loss",
+    "loss_squared",
+    "loss_by_weight",
+    "expected",
+    "infinite",
+)
 
 
 class Box(NamedTuple):
@@ -221,6 +231,8 @@ class _SegmentWorkspace:
 
     def freeze(self) -> SegmentSums:
         """The summary of the blocks that were added."""
+        if self.summary.n_rows == 0:
+            return self.summary
         return replace(
             self.summary,
             sum_loss=self.sum_loss,
@@ -250,7 +262,10 @@ def _values(block: Block, w: Array, is_in: Array, shifts: Array, *, has_figures:
     if has_figures:
         expected = np.empty(block.n_rows)
         soft_surprisals(proba, p, q, z, expected)
-        values += [np.ones(block.n_rows), w, w * w, w * y, w * loss, (w * loss) ** 2, w * w * loss, w * expected]
+        is_finite = np.isfinite(loss)
+        own = np.where(is_finite, loss, 0.0)
+        values += [np.ones(block.n_rows), w, w * w, w * y, w * own, (w * own) ** 2, w * w * own, w * expected]
+        values += [1.0 - is_finite]
     else:
         values += [*(is_in * values[1]), *(is_in * values[2])]
     return np.ascontiguousarray(np.stack(values, axis=1)), w * loss
