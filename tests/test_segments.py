@@ -71,6 +71,18 @@ def test_tails_are_those_of_the_binomial_distribution(n, p):
         assert normal.min() < 0.2
 
 
+def test_the_normal_value_has_no_jumps():
+    """Along the skewness, and along the score: where one formula ends and another begins, and where digits cancel."""
+    scores, skewness = np.meshgrid(np.linspace(-6, 6, 241), np.concatenate([-np.geomspace(1e-9, 0.2, 80), [0.0]]))
+    z = shift_scores(3 * scores, np.full(scores.shape, 9.0), 27 * skewness).z
+    # The first term of Cornish and Fisher's expansion.
+    expected = scores - skewness / 6 * (scores**2 - 1)
+    bound = 0.006 + skewness**2 * (1 + np.abs(scores) ** 3) / 4
+    assert np.all(np.abs(z - expected) <= bound)
+    mirrored = shift_scores(-3 * scores, np.full(scores.shape, 9.0), -27 * skewness).z
+    np.testing.assert_array_equal(mirrored, -z)
+
+
 @pytest.mark.parametrize("degrees", [10.0, 19.0, 100.0])
 def test_student_s_tail_is_that_of_the_normal_value(degrees):
     t = np.array([-8.0, -4.0, -1.0, 0.5, 3.0, 6.0])

@@ -19,8 +19,11 @@ import numpy as np
 
 from logloss.data.rows import Array
 
-# A skewness below which the distribution is normal to all that matters.
-NEARLY_NORMAL = 1e-6
+# A skewness below which the distribution is normal: at z = 5 it changes z by 0.004. Far below it the gain, a difference
+# of numbers of the size of the mean, would lose all its digits.
+NEARLY_NORMAL = 1e-3
+# Nearer to the mean the correction is 0/0, and its limit is taken.
+NEAR = 0.02
 # Counts below half a one are taken as that: where none is observed, the correction needs more than 0.
 LEAST_COUNT = 0.5
 # Log-odds: a segment of one class has no finite shift.
@@ -57,9 +60,8 @@ def shift_scores(score: Array, variance: Array, third: Array) -> ShiftScores:
         gain = observed * ratio - observed + mean
         root = np.sign(observed - mean) * np.sqrt(2 * np.maximum(gain, 0.0))
         wald = ratio * np.sqrt(observed)
-        # Near the mean the correction is 0/0; there it is its limit, −1/(6√μ).
-        is_near = np.abs(root) < 1e-3
-        corrected = np.where(is_near, root - 1 / (6 * np.sqrt(mean)), root + np.log(wald / root) / root)
+        is_near = np.abs(root) < NEAR
+        corrected = np.where(is_near, root + 1 / (6 * np.sqrt(mean)), root + np.log(wald / root) / root)
         z = np.where(is_normal, standard, np.sign(unit) * corrected)
         gain = np.where(is_normal, 0.5 * standard**2, gain)
         shift = np.where(is_normal, score / variance, ratio / unit)
