@@ -1,11 +1,14 @@
 """Segments: how often a search names one where nothing is planted, how often it finds what is, and how long it takes.
 
 `nothing_planted`: `named_percent` is the share of searches that name any segment although every prediction is the
-probability with which its label was drawn: 5% at most are right. `planted`: the log-odds of one segment are too low by
-`shift`. `found_percent` is the share of searches whose first segment shares at least half of its rows with it (of the
-rows of either, those of both), `any_percent` that of searches that name anything, `others_percent` that of searches
-which name a segment that shares no row with it or is not significant by itself: beside the planted one none is right.
-`seconds`: the median of some searches after a first one, on tables of the given size; all columns are numbers and
+probability with which its label was drawn: 5% at most are right. Without clusters the labels of a table are drawn many
+times, as neither the family nor its critical value depend on them, and `searches` counts draws.
+
+`planted`: the log-odds of one segment are too low by `shift`. `found_percent` is the share of searches whose first
+segment is it, roughly: of the rows of either, at least half are in both. `any_percent` is the share of searches that
+name anything, `others_percent` that of searches which name a segment with less than a tenth of rows in both.
+
+`seconds`: the median of some searches after a first one, on Arrow tables of the given size; all columns are numbers and
 categories of 4 to 12 levels in turn, with all their pairs.
 """
 
@@ -13,19 +16,30 @@ from __future__ import annotations
 
 import argparse
 import functools
+import importlib
 import multiprocessing
 import statistics
 import time
+import unittest.mock
 import zlib
 from collections.abc import Callable
 
 import numpy as np
+import pyarrow
 from _record import CORES, Figures, Lines, record
 from scipy.special import expit, logit, ndtr
 
 import logloss
+from logloss.inference.shift_scores import shift_scores
+from logloss.segmentation import search as searching
+from logloss.segmentation.family import Family
+from logloss.segmentation.search import Search
 
+# The module: the function in it has the same name.
+verb = importlib.import_module("logloss.segmentation.segments")
 SEED = 1
+# Labels of a table that are drawn together.
+AT_ONCE = 250
 Table = dict[str, np.ndarray]
 
 
@@ -119,25 +133,73 @@ def started(case: str, number: int) -> np.random.Generator:
     return np.random.default_rng(np.random.SeedSequence([SEED, zlib.crc32(case.encode()), number]))
 
 
-def search_of_nothing(name: str, number: int) -> Figures:
+def search_of_clusters(name: str, number: int) -> Figures:
     """One search where every prediction is right."""
     draw, n_rows = POPULATIONS[name]
     random = started(name, number)
     table = draw(random, n_rows)
     table, roles = labelled(random, table, table["p"])
     found = logloss.segments(table, y_true="y", y_proba="p", most=1, **roles)
-    return {"named": float(len(found.miscalibrated)), "tested": found.n_segments, "critical": found.critical_z}
+    return {
+        "named": float(len(found.miscalibrated)),
+        "searches": 1.0,
+        "tested": found.n_segments,
+        "critical_z": found.critical_z,
+    }
+
+
+def searches_of_rows(name: str, n_labels: int, number: int) -> Figures:
+    """One table with every prediction right, its labels drawn many times: no label has a part in the family."""
+    draw, n_rows = POPULATIONS[name]
+    random = started(name, number)
+    table = draw(random, n_rows)
+    labels, roles = labelled(random, table, table["p"])
+    family, critical = family_of(labels, roles)
+    codes = np.concatenate(list(family.cut.known.values()))
+    is_in = np.array([box.holds(codes) for box in family.boxes], np.float32)
+    p, w = table["p"], table.get("weight", np.ones(n_rows))
+    v = p * (1 - p)
+    variance, third = ((is_in @ sums)[:, None] for sums in (w**2 * v, w**3 * v * (1 - 2 * p)))
+    n_named = 0
+    for start in range(0, n_labels, AT_ONCE):
+        y = random.random((n_rows, min(AT_ONCE, n_labels - start))) < p[:, None]
+        scores = is_in @ (w[:, None] * (y - p[:, None])).astype(np.float32)
+        z = shift_scores(scores.astype(float), variance, third).z
+        n_named += int((np.abs(z).max(axis=0) > critical).sum())
+    return {"named": n_named / n_labels, "searches": n_labels, "tested": len(family), "critical_z": critical}
+
+
+def family_of(table: Table, roles: dict[str, str]) -> tuple[Family, float]:
+    """The family of a table and its critical value, from the search itself."""
+    kept = []
+
+    def search(*arguments: object) -> Search:
+        kept.append(searching.search(*arguments))
+        return kept[0]
+
+    with unittest.mock.patch.object(verb, "search", search):
+        logloss.segments(table, y_true="y", y_proba="p", most=1, **roles)
+    return kept[0].family, kept[0].critical
 
 
 def nothing_planted(requested: argparse.Namespace) -> Lines:
     """Each population."""
     with multiprocessing.get_context("spawn").Pool(requested.workers) as pool:
-        for name in POPULATIONS:
-            drawn = pool.map(functools.partial(search_of_nothing, name), range(requested.repetitions), chunksize=5)
+        for name, (draw, _) in POPULATIONS.items():
+            if draw is clustered:
+                drawn = pool.map(functools.partial(search_of_clusters, name), range(requested.clustered), chunksize=5)
+            else:
+                of_table = functools.partial(searches_of_rows, name, requested.labels)
+                drawn = pool.map(of_table, range(requested.tables))
             means = {key: float(np.mean([each[key] for each in drawn])) for key in drawn[0]}
             yield (
                 name,
-                {"named_percent": 100 * means["named"], "tested": means["tested"], "critical_z": means["critical"]},
+                {
+                    "named_percent": 100 * means["named"],
+                    "searches": int(sum(each["searches"] for each in drawn)),
+                    "tested": means["tested"],
+                    "critical_z": means["critical_z"],
+                },
             )
 
 
@@ -221,8 +283,8 @@ def large(n_rows: int, n_columns: int) -> Table:
 
 def seconds(requested: argparse.Namespace) -> Lines:
     """A table of the size of adult's test part, and a large one."""
-    for n_rows, n_columns in ((16_000, 14), (requested.rows, 20)):
-        table = large(n_rows, n_columns)
+    for name, n_rows, n_columns in (("as adult", requested.rows_small, 14), ("large", requested.rows, 20)):
+        table = pyarrow.table(large(n_rows, n_columns))
         found, taken = None, []
         for _ in range(requested.times + 1):
             began = time.perf_counter()
@@ -230,7 +292,7 @@ def seconds(requested: argparse.Namespace) -> Lines:
             taken.append(time.perf_counter() - began)
         assert found is not None
         yield (
-            f"{n_rows:,} rows, {n_columns} columns" if n_rows == 16_000 else f"the large table, {n_columns} columns",
+            f"{name}, {n_columns} columns",
             {
                 "rows": n_rows,
                 "seconds": statistics.median(taken[1:]),
@@ -246,9 +308,13 @@ if __name__ == "__main__":
         seconds,
         nothing_planted,
         planted,
-        rows=(10**6, 20_000),
-        rows_planted=(10_000, 2_000),
+        rows_small=(16_281, 1_000),
+        rows=(10**6, 2_000),
         times=(3, 1),
-        repetitions=(1_000, 1),
+        tables=(8, 1),
+        labels=(500, 10),
+        clustered=(200, 1),
+        rows_planted=(10_000, 1_000),
+        repetitions=(50, 1),
         workers=(CORES, 1),
     )
