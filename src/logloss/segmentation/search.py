@@ -24,6 +24,8 @@ Walk = Callable[[SegmentCells], SegmentSums]
 LEAST_LEFT = 0.02
 # Twice the gain in log-likelihood that is left when shifts are fitted, and the most steps that takes.
 FITTED, MOST_STEPS = 1e-3, 12
+# Relative difference of two squared scores that is rounding, or what is left of a fit.
+SAME_SCORE = 1e-3
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,7 +103,7 @@ def search(first: SegmentSums, walk: Walk, most: int) -> Search:
         scores = shift_scores(beyond.score / root, beyond.variance, beyond.third * root)
         z = np.where(_is_left(family, beyond), normal_of_student(scores.z, family.degrees), 0.0)
         z[[each.number for each in named]] = 0.0
-        best = int(np.argmax(np.abs(z)))
+        best = _largest(z, family, beyond)
         if not abs(z[best]) > critical:
             break
         if len(named) == most:
@@ -122,6 +124,18 @@ def search(first: SegmentSums, walk: Walk, most: int) -> Search:
         fitted = float(at.shifts[-1]), float(root[best]) * _error_of_last(at.sums)
         named.append(Named(best, z_of, null.p_value(z_of), gain, left, *fitted))
     return Search(family, null, critical, tuple(named), n_passes, has_more, first.n_rows, first.n_dropped)
+
+
+def _largest(z: Array, family: Family, beyond: Beyond) -> int:
+    """The segment of the largest |z|; of two with the same score, but for its sign, the smaller one.
+
+    Beyond a shift of all rows a segment and the rest have such scores.
+    """
+    best = int(np.argmax(np.abs(z)))
+    tiny = np.finfo(float).tiny
+    standard = np.where(z == 0, 0.0, beyond.score**2 / np.maximum(beyond.variance * family.inflation, tiny))
+    ties = np.flatnonzero(np.abs(standard - standard[best]) <= SAME_SCORE * standard[best])
+    return int(ties[np.argmin(family.sum_of("weight")[ties])]) if len(ties) else best
 
 
 class _Point(NamedTuple):

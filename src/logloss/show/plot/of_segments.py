@@ -5,11 +5,13 @@ from __future__ import annotations
 from matplotlib.axes import Axes
 
 from logloss.show.drawings.picture import Drawing
-from logloss.show.plot.style import BLUE, ORANGE, SMALL, from_zero, muted, name_rows, whisker
-from logloss.text import fixed
+from logloss.show.plot.style import BLUE, LETTERS_OF_TWO, ORANGE, SMALL, from_zero, muted, name_rows, whisker
+from logloss.text import cut, fixed
 
 # What each row and the axis take.
-ROW_MM, AXIS_MM = 6.0, 18.0
+ROW_MM, AXIS_MM = 8.0, 18.0
+# Names of segments are long.
+WIDE_MM = 125.0
 
 
 def miscalibrated(ax: Axes, drawing: Drawing) -> None:
@@ -30,7 +32,9 @@ def high_losses(ax: Axes, drawing: Drawing) -> None:
 def _points(ax: Axes, drawing: Drawing, name: str, label: str) -> None:
     table = drawing.table("segments")
     values, lows, highs = (table[f"{name}{end}"] for end in ("", "_low", "_high"))
-    name_rows(ax, table["segment"])
+    name_rows(ax, [""] * len(values))
+    names = ["\n".join(cut(part, LETTERS_OF_TWO) for part in _parts(name)) for name in table["segment"]]
+    ax.set_yticks(range(len(names)), names, parse_math=False)
     for row, (value, low, high) in enumerate(zip(values, lows, highs, strict=True)):
         color = ORANGE if value > 0 else BLUE
         whisker(ax, row, low, high, color=color)
@@ -38,7 +42,18 @@ def _points(ax: Axes, drawing: Drawing, name: str, label: str) -> None:
     from_zero(ax, label)
 
 
+def _parts(segment: str) -> list[str]:
+    """A pair of ranges in two lines."""
+    first, _, second = segment.partition(" and ")
+    return [first, f"and {second}"] if second else [first]
+
+
 DRAWN = {"miscalibrated": miscalibrated, "high_losses": high_losses}
+
+
+def width_mm(drawing: Drawing) -> float:
+    """How wide a picture is."""
+    return WIDE_MM
 
 
 def height_mm(drawing: Drawing) -> float:
