@@ -26,10 +26,10 @@ demo: $(VENV)/.core  ## set up .venv and explain log loss on ten points, in word
 test: check $(VENV)/.dev  ## set up .venv, check the style and run every test and docstring example
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder
 
-# How other versions of Python are tested: without engines, browser and what is marked as slow.
+# How other versions of Python are tested: without engines, browser, MLflow and what is marked as slow.
 test-core: check $(VENV)/.test
 	$(BIN)/python -m pytest -n $(WORKERS) --dist loadgroup --no-loadscope-reorder -m "not slow" \
-	    --ignore tests/test_engines.py --ignore tests/test_browser.py
+	    --ignore tests/test_engines.py --ignore tests/test_browser.py --ignore tests/test_mlflow.py
 
 tools: $(VENV)/.test $(VENV)/.tools
 

@@ -119,7 +119,7 @@ def lightgbm(table: Table, *, is_quick: bool) -> Predict:
         "verbose": -1,
     }
     found = []
-    for leaves, least in itertools.product(LEAVES, LEAST_ROWS):
+    for leaves, least in itertools.islice(itertools.product(LEAVES, LEAST_ROWS), 1 if is_quick else None):
         own = fixed | {"num_leaves": leaves, "min_data_in_leaf": least, "feature_pre_filter": False}
         stop = lgb.early_stopping(PATIENCE, verbose=False)
         model = lgb.train(

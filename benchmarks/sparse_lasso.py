@@ -106,7 +106,8 @@ def beside_peers(name: str, case: Case, rounds: int) -> Lines:
 def of_peer(peer: LassoPeer, case: Case, least: float, ours: Callable[[], Any], rounds: int) -> Figures:
     """A solver at the loosest tolerance that comes as near."""
     # What is compiled is compiled here.
-    peer.fit(case.rows[:200], case.labels[:200], case.l1 / 10, case.l2 / 10, TOLERANCES[0])
+    some = np.concatenate([np.flatnonzero(case.labels == label)[:100] for label in (0, 1)])
+    peer.fit(case.rows[some], case.labels[some], case.l1 / 10, case.l2 / 10, TOLERANCES[0])
     for number in range(max(REACHED.get(peer.name, 0) - 1, 0), len(TOLERANCES)):
         tolerance = TOLERANCES[number]
         fitted = partial(peer.fit, case.rows, case.labels, case.l1, case.l2, tolerance)

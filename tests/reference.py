@@ -1358,13 +1358,16 @@ def descend_columns(
 
 
 def dual_rows(y: Floats, mass: Floats, logits: Floats, moves: Floats) -> tuple[list[float], list[float], list[float]]:
-    """(θ, curvatures, the distance of each row from its prediction): without rounding."""
+    """(θ, curvatures, the distance of each row from its prediction): without rounding, but of what comes to 0 or 1."""
     theta, curvatures, distances = [], [], []
     for label, m, z, move in zip(y, mass, logits, moves, strict=True):
         one = 1 / (1 + math.exp(-z))
         curvatures.append(m * one * (1 - one))
         theta.append(m * (one - label) + curvatures[-1] * move)
         distances.append(curvatures[-1] * move * move)
+        if m and label + theta[-1] / m in (0.0, 1.0):
+            # (q − p)² / (p (1 − p)), q being 0 or 1.
+            curvatures[-1], distances[-1] = 0.0, m * math.exp(-abs(z))
     return theta, curvatures, distances
 
 

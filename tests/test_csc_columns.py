@@ -84,9 +84,10 @@ def test_products_and_descent_are_those_of_the_dense_matrix(has_intercept):
 
 
 @pytest.mark.parametrize("labels", [RANDOM.integers(0, 2, N_ROWS).astype(float), RANDOM.random(N_ROWS)])
-def test_a_dual_point_is_between_0_and_1_and_its_sums_are_accurate(labels):
+@pytest.mark.parametrize("far", [1.0, 40.0])
+def test_a_dual_point_is_between_0_and_1_and_its_sums_are_accurate(labels, far):
     w, move = RANDOM.standard_normal(N_COLUMNS), 0.1 * RANDOM.standard_normal(N_COLUMNS)
-    offset = RANDOM.standard_normal(N_ROWS)
+    offset = far * RANDOM.standard_normal(N_ROWS)
     theta, inexact, curvatures, sums = np.empty(N_ROWS), np.empty(N_ROWS), np.empty(N_ROWS), np.zeros(2)
     arrays = frozen(ROWS.indptr), frozen(ROWS.indices), frozen(ROWS.data)
     vectors = 0.3, frozen(w), 0.05, frozen(move)

@@ -376,7 +376,11 @@ def test_values_outside_a_function_are_named_with_their_row(frame):
         "must be finite", bad.assign(price=np.where(bad.index == 3, np.inf, bad.price)), "y", features=["bs(price)"]
     )
     refused('column "site" must hold numbers for log(site); row 0 has "', bad, "y", features=["log(site)"])
-    refused('column "site" must hold numbers for bs(site)', bad, "y", features=["bs(site)"])
+    text = 'column "site" must hold numbers for bs(site); it holds text, such as "north". Name it without bs(), "site"'
+    refused(text, bad, "y", features=["bs(site)"])
+    refused("it holds true and false", bad.assign(site=bad.site == "west"), "y", features=["bs(site)"])
+    coded = bad.assign(site=bad.index % 9)
+    refused("codes of a category. Leave it out of `categories`", coded, "y", features=["bs(site)"], categories="site")
     refused("Functions of dates are year, month", bad, "y", features=["log(when)"])
     refused("must hold dates for year(price); it holds numbers", bad, "y", features=["year(price)"])
     refused('must hold dates for month(site); row 0 has "', bad, "y", features=["month(site)"])
@@ -388,12 +392,68 @@ def test_values_outside_a_function_are_named_with_their_row(frame):
     assert own == pytest.approx(logloss.fit(bad.drop(41), "y", features=["log(price)"]).coefficients, rel=1e-9)
 
 
+def test_hints_are_those_of_the_values(frame):
+    below = frame.assign(price=frame.price.where(frame.index != 4, 0.0).where(frame.index != 9, -1.0))
+    refused("row 4 has 0 (at least 2 such rows). Shift or clip the column first", below, "y", features=["log(price)"])
+    infinite = frame.assign(price=frame.price.where(frame.index != 4, np.inf))
+    for feature in ("log(price)", "log1p(price)", "sqrt(price):site", "size:log(price)"):
+        words = "row 4 has inf. Correct such values, or mark them as missing."
+        refused(words, infinite, "y", features=[feature])
+    # Of a product the factor that is infinite, or none where it is their product that no float holds.
+    refused('column "price" must be finite and above 0', below, "y", features=["size:log(price)"])
+    large = frame.assign(price=np.where(frame.index == 4, 1e200, frame.price), size=1e200 * frame["size"])
+    words = 'column "price:size" must be finite; row 4 has inf. It is the product of finite numbers, and beyond 1.8e308'
+    refused(words, large, "y", features=["price:size"])
+    # What is advised is possible.
+    assert logloss.fit(below, "y", features=["bs(price)"]).n_rows == len(frame)
+
+
+def test_what_is_constant_and_has_no_coefficient_is_told(frame):
+    noon = frame.assign(when=frame.when.dt.normalize(), one="a")
+    for features, words in {
+        ("hour(when)",): "hour(when) (always 0)",
+        ("one", "size"): 'one (always "a")',
+        ("one", "hour(when)"): 'one (always "a"), hour(when) (always 0)',
+    }.items():
+        model = logloss.fit(noon, "y", features=list(features))
+        assert model.notes == (f"no coefficient of what is constant: {words}",)
+    assert len(logloss.fit(noon, "y", features=["one"], l1=1.0).notes) == 1
+    # A constant number has a coefficient, which is not determined.
+    early = frame[frame.when.dt.year == 2023]
+    assert "year(when) is constant" in repr(logloss.fit(early, "y", features=["year(when)"]))
+
+
+def test_options_and_tests_take_features_however_they_are_written(frame, model):
+    for text, name in {"bs( size,knots=2 )": "bs(size, knots=2)", "device : site": "site:device"}.items():
+        assert model.wald_test(text) == model.wald_test(name)
+    assert model.wald_test({"log( price )": 2.0}) == model.wald_test({"log(price)": 2.0})
+    simple = logloss.fit(frame, "y", features=["log(price)", "size"])
+    assert list(simple.marginal_effects(frame, variables="log( price )")["name"]) == ["log(price)"]
+    features = ["log(price)", "month(when)", "year(when)", "site*device"]
+    written = {
+        "categories": ["year( when )"],
+        "reference": {"month( when )": "Feb", "site": "west"},
+        "penalty_factors": {"log( price )": 0.0, "device:site": 2.0},
+    }
+    own = {
+        "categories": ["year(when)"],
+        "reference": {"month(when)": "Feb", "site": "west"},
+        "penalty_factors": {"log(price)": 0.0, "site:device": 2.0},
+    }
+    first, second = (logloss.fit(frame, "y", features=features, l2=1.0, **each) for each in (written, own))
+    assert first.coefficients == second.coefficients
+    curves = {"shapes": {"log( price )": "linear"}, "monotonic_cst": {"log( price)": 1}}
+    assert logloss.fit(frame, "y", features=["log(price)", "size"], **curves).terms[0].kind == "linear"
+    refused('"bs( size)" is none', frame, "y", features=["log(price)"], l2=1.0, penalty_factors={"bs( size)": 1})
+
+
 def test_features_that_cannot_be_are_refused_by_their_words(frame):
     refused("a product of numbers and 2 categories", frame, "y", features=["size:site:device"])
     refused("a spline of degree 3 has at least 3 columns", frame, "y", features=["bs(price, df=2)"])
     refused("must have two values or more", frame.assign(one=1.0), "y", features=["bs(one)"])
     refused("its category has one level", frame.assign(one="a"), "y", features=["size * one"])
-    refused("the table has a column that is called", frame.assign(**{"log(price)": 1.0}), "y", features=["log( price)"])
+    named = frame.assign(**{"log(price)": 1.0, "price:size": 1.0})
+    refused("the table has a column that is called", named, "y", features=["price * size"])
     refused("stands between the levels", frame.assign(a="x × y", b="u × v"), "y", features=["a:b"])
     refused(
         "has two levels that are written",
@@ -406,12 +466,57 @@ def test_features_that_cannot_be_are_refused_by_their_words(frame):
     assert plain.design.derived == ()
 
 
+def test_a_name_that_is_a_column_is_never_a_function_beside_it(frame):
+    named = frame.assign(**{"log(price)": frame["size"]})
+    way_out = 'it stands in backticks: "`log(price)`:device". If something else is meant, rename the column.'
+    refused(way_out, named, "y", features=["log(price)", "log(price):device"])
+    refused('in backticks: "`log(price)`"', named, "y", features=["log( price)"])
+    refused("the table has a column of that name. Rename it.", named, "y", features=["log(`price`):device"])
+    model = logloss.fit(named, "y", features=["log(price)", "`log(price)`:device"])
+    same = logloss.fit(frame, "y", features=["size", "size:device"])
+    assert list(model.coefficients) == ["log(price)", "`log(price)`:device: web"]
+    assert list(model.coefficients.values()) == pytest.approx(list(same.coefficients.values()), rel=1e-9)
+
+
+def test_a_feature_is_named_once(frame):
+    refused(
+        'got size:device, device:size. "device:size" is "size:device".',
+        *(frame, "y"),
+        features=["size:device", "device:size"],
+    )
+    refused("unique; got size:device, size:device.", frame, "y", features=["size:device", "size:device"])
+    refused("unique; got size, size, log(price).", frame, "y", features=["size", "size", "log(price)"])
+    refused('"site*device" is "device * site"', frame, "y", features=["device * site", "site*device"])
+    refused('"log( price)" is "log(price)"', frame, "y", features=["log(price)", "log( price)"])
+    # What "*" stands for may be there already.
+    assert len(logloss.fit(frame, "y", features=["size * device", "size"]).coefficients) == 3
+
+
+def test_several_features_in_one_text_are_advised_as_a_list(frame):
+    refused(
+        'several features are a list, ["log(price)", "bs(size, df=5)"]',
+        frame,
+        "y",
+        features="log(price), bs(size, df=5)",
+    )
+    refused('Several columns are a list: ["price", "size"].', frame, "y", features="price, size")
+    assert list(logloss.fit(frame, "y", features="log(price)").coefficients) == ["log(price)"]
+
+
 def test_what_lacks_a_value_is_dropped_refused_or_told_by_an_indicator(frame):
     gaps = frame.copy()
     gaps.loc[::7, "price"], gaps.loc[::11, "site"], gaps.loc[::13, "when"] = np.nan, None, pd.NaT
     features = ["log(price)", "bs(price)", "site * device", "size:site", "month(when)"]
     refused('column "price" must hold a value; row 0 has none', gaps, "y", features=features)
-    refused('column "month(when)" must hold a value', gaps, "y", features=["month(when)"])
+    for feature in ("month(when)", "year(when)", "size:hour(when)", "days(when):size"):
+        refused('column "when" must hold a value; row 0 has none', gaps, "y", features=[feature])
+        known = logloss.fit(frame, "y", features=[feature])
+        with pytest.raises(DataError, match='column "when" must hold a value; row 0 has none'):
+            known.predict_proba(gaps)
+    for feature in ("site:device", "device:site", "size:site", "bs(size):site"):
+        known = logloss.fit(frame, "y", features=[feature])
+        with pytest.raises(DataError, match='column "site" must hold a value; row 0 has none'):
+            known.predict_proba(gaps)
     dropped = logloss.fit(gaps, "y", features=features, missing="drop")
     whole = gaps.dropna()
     assert dropped.n_dropped == len(gaps) - len(whole)
@@ -424,8 +529,11 @@ def test_what_lacks_a_value_is_dropped_refused_or_told_by_an_indicator(frame):
     assert np.isfinite(model.predict_logit(gaps)).all()
     # One coefficient tells that a spline lacks its value.
     model = logloss.fit(gaps, "y", features=["bs(price)"], missing="indicator")
-    assert [name for name in model.coefficients if "missing" in name] == ["bs(price)[1] is missing"]
+    assert [name for name in model.coefficients if "missing" in name] == ["bs(price) is missing"]
     assert model.n_dependent == 0
+    several = logloss.fit(gaps, "y", features=["bs(price):size", "size:site"], missing="indicator", l2=1.0)
+    lacking = [name for name in several.coefficients if "missing" in name]
+    assert lacking == ["bs(price):size is missing", "size:site: missing"]
     known = logloss.fit(gaps[gaps.price.notna()], "y", features=["bs(price)"])
     own = gaps[gaps.price.notna()]
     assert np.abs(model.predict_logit(own) - known.predict_logit(own)).max() < 1e-6

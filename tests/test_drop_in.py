@@ -160,6 +160,11 @@ def test_no_penalty_has_two_spellings():
     assert penalties_of("l2", 4.0, 0.0, solver="lbfgs", dual=False) == (0.0, 0.25)
 
 
+def test_a_ratio_that_a_penalty_does_not_use_is_warned_of():
+    with pytest.warns(UserWarning, match=r"only used when penalty is 'elasticnet'\. Got \(penalty=l1\)"):
+        assert penalties_of("l1", 4.0, 0.5, solver="saga", dual=False) == (0.25, 0.0)
+
+
 @pytest.mark.parametrize("options", [{}, {"C": np.inf}, {"class_weight": {0: 1.0, 1: 2.0}}], ids=str)
 @pytest.mark.filterwarnings("ignore:`class_weight` shifts:UserWarning")
 def test_without_an_intercept(options):

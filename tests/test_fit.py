@@ -1127,3 +1127,33 @@ def test_a_bound_is_at_most_the_objective(l2):
 def test_options_of_another_type_are_refused(option, message):
     with pytest.raises(logloss.DataError, match=message):
         logloss.fit([0.0, 1.0, 2.0, 3.0], [0, 1, 0, 1], **option)
+
+
+@pytest.mark.parametrize("n_rows", [30, 300, 40_000])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"l2": 1.0}, {"l1": 1.0}, {"l2_path": 4, "cv": 3}, {"l1_path": 4, "cv": 3}, {"shapes": "auto"}],
+    ids=str,
+)
+def test_an_offset_far_from_0_moves_the_intercept_alone(n_rows, options):
+    """From an intercept of 0 no row beside an offset of 80 has curvature."""
+    random = np.random.default_rng(7)
+    X = random.standard_normal((n_rows, 2))
+    labels = (random.random(n_rows) < 1 / (1 + np.exp(1 - X[:, 0]))).astype(np.uint8)
+    table = {"a": X[:, 0], "b": X[:, 1], "y": labels, "near": np.zeros(n_rows), "far": np.full(n_rows, 80.0)}
+    own, far = (logloss.fit(table, "y", features=["a", "b"], offset=name, **options) for name in ("near", "far"))
+    assert far.certificate.nats_per_row < 1e-12
+    # The rounding of log-odds of 80, of which each fit has an error of its own.
+    assert far.intercept + 80 == pytest.approx(own.intercept, abs=1e-6)
+    assert far.predict_logit(table) == pytest.approx(own.predict_logit(table), abs=1e-6)
+
+
+@pytest.mark.parametrize("features", [["x", "y"], ["x:y"], ["log1p(y)"], ["x", "hash(y)"]])
+@pytest.mark.parametrize("y_true", ["y", "y >= 1"])
+def test_the_labels_are_no_feature(features, y_true):
+    table = {"x": np.arange(40.0) % 7, "y": np.arange(40) % 2}
+    with pytest.raises(logloss.DataError, match='column "y" has the labels, and is no feature'):
+        logloss.fit(table, y_true, features=features, l2=1.0)
+    # A model that has such a column may be measured by other labels.
+    other = logloss.fit({**table, "z": np.arange(40) // 20}, "z", features=["x", "y"], l2=1.0)
+    assert other.measure({**table, "z": np.arange(40) // 20}, "y >= 1").n_rows == 40

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from logloss import DataError
-from logloss.data.grammar import OPTIONS, Factor, Term, terms_of
+from logloss.data.grammar import OPTIONS, Factor, Term, same_feature, terms_of
 
 NAMES = ["x", "z", "site", "device", "hours per week", "a`b", "log(w)", "2nd", "größe", "bs"]
 
@@ -45,6 +45,48 @@ def test_a_column_goes_before_what_its_name_would_mean():
     assert terms_of("hours-per-week", NAMES) == (Term((Factor("hours-per-week"),)),)
 
 
+@pytest.mark.parametrize(
+    ("text", "quoted"),
+    [
+        ("log(hours per week)", "log(`hours per week`)"),
+        ("bs( hours  per week , df=4):x", "bs( `hours per week` , df=4):x"),
+        ("hours per week * log(a`b)", "`hours per week` * log(`a``b`)"),
+        ("log(w):x", "`log(w)`:x"),
+        ("x * log( w )", "x * `log(w)`"),
+        ("`x`:log(w)", "`x`:`log(w)`"),
+    ],
+)
+def test_names_with_other_signs_are_quoted_in_expressions(text, quoted):
+    with pytest.raises(DataError) as caught:
+        terms_of(text, [*NAMES, "w"])
+    assert f'it stands in backticks: "{quoted}". If something else' in str(caught.value)
+    assert terms_of(quoted, [*NAMES, "w"])
+
+
+def test_names_that_are_no_factors_of_a_text_do_not_forbid_it():
+    # With their quotes these would be no expressions.
+    for name in (":", "(x)", "x)", "g(x)", "z*", "=3", " "):
+        assert [str(term) for term in terms_of("log(x)*bs(z, knots=3)", [*NAMES, name])][:2] == [
+            "log(x)",
+            "bs(z, knots=3)",
+        ]
+
+
+def test_a_text_means_a_feature_however_it_is_written():
+    features = ["x", "bs(x, df=5)", "site:device", "log(`hours per week`)", "log(w)"]
+    for text, name in {
+        "bs( x,df = 5 )": "bs(x, df=5)",
+        "device : site": "site:device",
+        "log( `hours per week` )": "log(`hours per week`)",
+        "log(w)": "log(w)",
+        "`x`": "x",
+        "bs(x)": "bs(x)",
+        "x*z": "x*z",
+        "site: device: a": "site: device: a",
+    }.items():
+        assert same_feature(text, features, NAMES) == name
+
+
 def test_what_a_term_is_called_means_the_term():
     for text in ("x*z*site", "bs(x, df=5):`a``b`", "log(`hours per week`)", "`2nd`:month(x)"):
         for term in terms_of(text, NAMES):
@@ -78,6 +120,8 @@ def test_what_a_term_is_called_means_the_term():
         ("x:z:site:device:2nd", "a product of 5 factors; at most 4 are allowed"),
         ("(x)", 'a column or a function is expected at character 1; got "("'),
         ("log(w", 'Did you mean the column "log(w)"?'),
+        ("log(Hours per week)", "A name with spaces stands in backticks: `a b`."),
+        ("log(x), bs(z, df=4),x", 'several features are a list, ["log(x)", "bs(z, df=4)", "x"]'),
         ("`x", "is expected at character 1"),
     ],
 )

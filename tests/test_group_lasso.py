@@ -49,6 +49,8 @@ OPTIONS = {
     "offset": {"offset": OFFSET},
     "no intercept": {"fit_intercept": False},
     "factors": {"penalty_factors": {"city": 2.0, "noise": 0.0, "shop": 0.5}},
+    "a category of factor 0": {"penalty_factors": {"city": 0.0, "noise": 0.0}, "l2": 2.0},
+    "categories of factor 0": {"penalty_factors": {"city": 0.0, "size": 0.0}},
 }
 
 
@@ -66,7 +68,8 @@ def spread(rows):
 def assert_optimal(rows, model, l1, options):
     """The conditions of Karush, Kuhn and Tucker, which hold at the minimum and nowhere else."""
     matrix, names, groups = spread(rows)
-    w = np.array([model.coefficients[name] for name in names])
+    # A category without a penalty has a reference, whose coefficient is 0.
+    w = np.array([model.coefficients.get(name, 0.0) for name in names])
     mass = options.get("sample_weight", 1.0) * np.asarray(options.get("counts", 1.0))
     residuals = mass * (scipy.special.expit(model.intercept + matrix @ w + options.get("offset", 0.0)) - rows["y"])
     factors = options.get("penalty_factors", {})
@@ -79,7 +82,7 @@ def assert_optimal(rows, model, l1, options):
         weight, norm = l1 * factor * np.sqrt(len(places)), np.linalg.norm(w[places])
         if norm:
             assert np.linalg.norm(slope + weight * w[places] / norm) <= size
-            assert (w[places] != 0).all()
+            assert np.count_nonzero(w[places]) == len(places) - (factor == 0 and len(places) > 1)
         else:
             assert np.linalg.norm(slope) <= weight + size
 
@@ -91,6 +94,19 @@ def test_the_fit_is_the_optimum(l1, options):
     assert_optimal(ROWS, model, l1, options)
     assert model.certificate.nats_per_row <= 1e-12
     assert model.out_of_sample is None
+
+
+def test_a_category_without_a_penalty_has_a_reference(tmp_path):
+    """Its levels would not be determined beside the intercept."""
+    options = {"l1": 4.0, "group_levels": True, "reference": {"city": "r"}}
+    model = logloss.fit(ROWS, "y", penalty_factors={"city": 0}, **options)
+    assert [name for name in model.coefficients if name.startswith("city")] == [f"city: {own}" for own in "pqstuv"]
+    assert "city: r" not in model.coefficients
+    assert "size: x" in model.coefficients
+    model.save(tmp_path / "model.json")
+    assert logloss.load(tmp_path / "model.json") == model
+    with pytest.raises(logloss.DataError, match='`reference` names a level of "city"'):
+        logloss.fit(ROWS, "y", **options)
 
 
 def test_levels_add_up_to_0_and_categories_are_in_or_out():

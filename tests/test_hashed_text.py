@@ -218,11 +218,52 @@ def test_what_is_not_defined_of_hashed_text_is_refused_by_its_words(frame, model
         (lambda: model.contributions(frame), "hashed words have none"),
         (lambda: model.to_sklearn(), "no transformer of scikit-learn does alike"),
         (lambda: model.coefficient_of(QUERY, "two words"), "must be one word"),
+        (lambda: model.predict(frame.assign(query=1.5)), "must hold text, or whole numbers such as codes"),
         (lambda: model.coefficient_of("hash(text)", "red"), "The model has: hash(query, bits=16)"),
     ):
         with pytest.raises(DataError) as caught:
             call()
         assert words in str(caught.value)
+
+
+def test_measurements_are_no_text(frame, tmp_path):
+    words = r'column "price" must hold text, or whole numbers such as codes, for hash\(price\); it has '
+    frame.to_csv(tmp_path / "rows.csv", index=False)
+    for table in (frame, frame.assign(price=frame.price.astype("category")), tmp_path / "rows.csv"):
+        with pytest.raises(DataError, match=words):
+            logloss.fit(table, "y", features=["hash(price)"], l2=1.0)
+    # Codes are, also where one is missing or a file has them, and texts of which some are numbers.
+    codes = frame.assign(price=np.where(frame.index == 5, np.nan, frame.index % 7))
+    codes.to_csv(tmp_path / "codes.csv", index=False)
+    for table in (codes, tmp_path / "codes.csv"):
+        model = logloss.fit(table, "y", features=["hash(price)"], l2=1.0, missing="drop")
+        assert model.coefficient_of("hash(price)", "3") != 0
+    mixed = frame.assign(query=np.where(frame.index % 2, "1.5", frame["query"]))
+    assert logloss.fit(mixed, "y", features=[QUERY], l2=1.0).coefficient_of(QUERY, "5") != 0
+
+
+def test_errors_of_missing_values_advise_what_works(frame, model):
+    for name in ("query", "price", "site"):
+        gaps = frame.assign(**{name: frame[name].where(frame.index != 4, None)})
+        with pytest.raises(DataError, match=f'column "{name}" must hold a value; row 4 has none') as caught:
+            model.predict_proba(gaps)
+        assert "indicator" not in str(caught.value)
+        assert 'fill it, or pass missing="drop"' in str(caught.value)
+
+
+def test_a_feature_is_named_as_features_are(model):
+    for text in ("hash(query,bits=16)", " hash( query , bits = 16 )"):
+        assert model.coefficient_of(text, "red") == model.coefficient_of(QUERY, "red")
+
+
+def test_what_only_dense_models_have_is_said_to_be_absent(model):
+    for name in ("summary", "wald_test", "errors"):
+        assert not hasattr(model, name)
+        with pytest.raises(AttributeError, match=f"no attribute '{name}': it has no standard errors"):
+            getattr(model, name)
+    assert "summary" not in dir(model)
+    with pytest.raises(AttributeError, match=r"no attribute 'coeff'$"):
+        _ = model.coeff
 
 
 def test_a_model_of_hashed_text_is_drawn_and_reported(model, tmp_path):

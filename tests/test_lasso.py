@@ -514,3 +514,14 @@ def test_the_shell_has_it(run, tmp_path):  # noqa: F811
     code, _, err = run("fit", path, "-y", "y", "--l1", "-5")
     assert code != 0
     assert "--l1 must be finite and at least 0" in err
+
+
+@pytest.mark.parametrize("l1", [0.0, 1.0])
+def test_dependent_columns_without_curvature_of_the_intercept(l1):
+    # At log-odds of 800 curvature underflows, and the intercept, which is not penalised, is not determined either.
+    x = np.linspace(-1.0, 1.0, 20)
+    X, y = np.column_stack([x, x]), np.arange(20) % 3 % 2
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", logloss.ConvergenceWarning)
+        model = logloss.fit(X, y, l1=l1, l2=1.0, offset=np.full(20, 800.0), leave_one_out=False)
+    assert math.isfinite(model.log_loss)

@@ -20,6 +20,7 @@ from logloss.data.dense_matrix import DenseMatrix
 from logloss.data.sparse_rows import CsrMatrix
 from logloss.training import fold_fits, path_grid
 from logloss.training.sparse_fold import KeptCoefficients
+from logloss.training.sparse_lasso import extrapolated
 
 VALUES = [20.0, 5.0, 1.0, 0.2]
 FACTORS = {"x0": 0.0, "x4": 3.0, "x7": 0.0}
@@ -383,3 +384,11 @@ def test_folds_of_hashed_text_are_a_column_an_array_or_pairs():
     gaps.loc[3, "price"] = np.nan
     kept = np.arange(200) != 3
     assert path(folds, gaps).table["log_loss"] == path(folds[kept], frame[kept]).table["log_loss"]
+
+
+def test_a_path_goes_on_along_the_line_through_two_optima():
+    first, second = np.array([1.0, 2.0, 0.0, 3.0, -1.0]), np.array([2.0, 3.0, 1.0, 1.0, 0.0])
+    own = extrapolated((4.0, first), (3.0, second), 2.0)
+    # What reaches 0, or was 0 last, is 0.
+    assert own.tolist() == [3.0, 4.0, 2.0, 0.0, 0.0]
+    assert extrapolated((3.0, first), (3.0, second), 2.0).tolist() == second.tolist()

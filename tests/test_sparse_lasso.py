@@ -18,7 +18,7 @@ from test_cli import run  # noqa: F401
 import logloss
 from logloss.data import sparse_rows
 from logloss.data.sparse_rows import SparseRows
-from logloss.training import sparse_lasso, sparse_lasso_step
+from logloss.training import sparse_lasso, sparse_lasso_step, wide_start
 from logloss.training.sparse_lasso import find_lasso_optimum, path_of
 from logloss.training.sparse_lasso_dual import _DualRows, duality_gap
 from logloss.training.sparse_lasso_problem import LassoProblem
@@ -169,6 +169,8 @@ KINDS = {
     "lasso": {},
     "weights": {"mass": np.where(WEIGHT[:40] < 0.5, 0, WEIGHT[:40])},
     "offset": {"offset": OFFSET[:40]},
+    # Log-odds beyond 37, whose probabilities round to 0 and 1, of labels that contradict them.
+    "far offset": {"offset": 40.0 * OFFSET[:40]},
     "no intercept": {"fit_intercept": False},
     "elastic net": {"l2": 0.4},
     "nearly no squares": {"l2": 1e-9},
@@ -196,7 +198,8 @@ def test_the_gap_is_above_the_true_distance_and_its_zeros_are_zeros(kind, is_sof
         return objective_in_digits(rows.toarray(), labels, mass, offset, problem.l1, problem.l2, at)
 
     least = exact(optimum.at)
-    assert optimum.bound < 1e-12
+    # Of the objective, which is 1,000 times as large beside far offsets, some roundings.
+    assert optimum.bound < 1e-12 + 1e-14 * optimum.objective
     n_screened, tightest = 0, np.inf
     for size in (3.0, 0.3, 1e-2, 1e-4, 1e-7, 1e-10, 0.0):
         for way in ("there", "nowhere", "none", "without a column"):
@@ -305,6 +308,45 @@ def test_the_least_l1_of_zeros_is_exact(case):
     below = logloss.fit(rows, labels, l1=least * (1 - 1e-4), **options)
     assert np.count_nonzero(below.coef[held]) == 1
     assert below.notes == ()
+
+
+@pytest.mark.parametrize("is_dense", [False, True])
+def test_beside_far_offsets_and_uneven_weights_the_fit_begins_at_the_best_intercept(is_dense, monkeypatch):
+    monkeypatch.setattr(wide_start, "FEWEST_COLUMNS", 1)
+    random = np.random.default_rng(41)
+    rows, offset, mass = random.standard_normal((10, 3)), random.uniform(-30, 30, 10), 10.0 ** random.uniform(-6, 6, 10)
+    labels = np.arange(10) % 2
+    given = rows if is_dense else scipy.sparse.csr_array(rows)
+
+    def slope(intercept):
+        return float(mass @ (scipy.special.expit(offset + intercept) - labels))
+
+    best = scipy.optimize.brentq(slope, -60, 60, xtol=1e-13)
+    least = np.abs(rows.T @ (mass * (scipy.special.expit(offset + best) - labels))).max()
+    above, below = (
+        logloss.fit(given, labels, l1=least * (1 + share), offset=offset, sample_weight=mass) for share in (1e-6, -1e-3)
+    )
+    assert above.intercept == pytest.approx(best, abs=1e-6)
+    for model, n_nonzero in ((above, 0), (below, 1)):
+        assert model.certificate.nats_per_row < 1e-12
+        assert np.count_nonzero(list(model.coefficients.values())) == n_nonzero
+
+
+@pytest.mark.usefixtures("way")
+def test_where_no_row_has_curvature_a_step_is_shortened_until_it_is_none_too_long():
+    # One row of each label at log-odds of −70: the first step is 10³⁰ times too long.
+    rows = scipy.sparse.csr_array([[1.0], [1.0]])
+    model = logloss.fit(rows, [1, 0], l1=0.1, offset=np.full(2, -70.0), fit_intercept=False)
+    # Derivatives of p − 1 and p, and 0.1 of the penalty.
+    assert model.coef[0] == pytest.approx(70.0 + scipy.special.logit(0.45), abs=1e-6)
+    assert model.certificate.nats_per_row < 1e-12
+
+
+@pytest.mark.parametrize("rows", [ROWS, ROWS.toarray()], ids=["sparse", "dense"])
+def test_what_is_not_at_its_optimum_says_nothing_of_the_least_l1(rows):
+    with pytest.warns(logloss.ConvergenceWarning):
+        model = logloss.fit(rows, LABELS, l1=1e3, offset=1e15 * OFFSET, sample_weight=WEIGHT, max_passes=1)
+    assert not any("any l1" in note for note in model.notes)
 
 
 @pytest.mark.parametrize("l1_ratio", [1.0, 0.5])

@@ -283,7 +283,12 @@ def with_value(value):
         (ROWS * 1j, {}, "must be numbers of shape"),
         *(
             (ROWS, {name: value}, rf"`{name}` is not available for an array of 100 columns or more.* Choose fewer")
-            for name, value in {"shapes": "auto", "cluster": LABELS, "missing": "drop", "cv": 5}.items()
+            for name, value in {"shapes": "auto", "cluster": LABELS}.items()
+        ),
+        (
+            ROWS,
+            {"missing": "drop"},
+            r'`missing="drop"` is not available for an array of 100 columns or more.* Choose fewer',
         ),
     ],
 )

@@ -169,6 +169,10 @@ def _bind_table(
     for name in (*taken, *features, *also):
         if name not in source.column_names:
             raise unknown_column(name, own_names(source))
+    if names.get("y_true") in features:
+        raise DataError(
+            f'column "{printable(names["y_true"])}" has the labels, and is no feature: leave it out of `features`.'
+        )
     # An array may have the name of a column that it does not replace.
     own = {role: f"{role}[array]" if role in source.column_names else role for role in arrays}
     beside = {own[role]: column for role, column in arrays.items()}

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from logloss.data.functions import LEVELS, function_of, numbers_in, spline_columns
+from logloss.data.functions import LEVELS, function_of, lacking_origin, numbers_in, spline_columns
 from logloss.data.grammar import OF_DATES, SPLINE
 from logloss.data.keys import missing_of
 from logloss.data.rows import Array, Column, Origin, Rows
@@ -59,14 +59,14 @@ class LearnedFactor:
         """How many numbers a row it makes, where it is no category."""
         return len(self.knots) - 2 + self.degree if self.function == SPLINE else 1
 
-    def numbers(self, rows: Rows) -> tuple[Array, Origin | None]:
+    def numbers(self, rows: Rows) -> tuple[Array, tuple[Origin, ...]]:
         """(Its numbers, shape (n_rows, n_columns), what they were computed of)."""
         if self.function == SPLINE:
             values = numbers_in(self.column, rows, SPLINE)
-            origin = Origin(self.column, values, f"must be finite for {self.name}", "")
-            return spline_columns(values, self.knots, self.degree), origin
+            origin = Origin(self.column, values, f"must be finite for {self.name}")
+            return spline_columns(values, self.knots, self.degree), (origin,)
         found = function_of(self.function, self.column, rows)
-        return found.values[:, None], found.origin
+        return found.values[:, None], found.origins
 
     def levels(self, rows: Rows) -> tuple[Array, Array | None]:
         """(The number of each row's level, which rows hold nothing that is a level)."""
@@ -157,27 +157,29 @@ class DerivedColumn:
             return function_of(self.factors[0].function, self.factors[0].column, rows)
         if self.is_category:
             return self._crossed(rows)
-        numbers, origin = self._numbers(rows)
+        numbers, origins = self._numbers(rows)
         n_strange = 0
         if self._category is not None:
-            numbers, n_strange = self._of_levels(numbers, self._category, rows)
+            numbers, n_strange, missing = self._of_levels(numbers, self._category, rows)
+            origins = (*origins, *lacking_origin(self._category.column, missing))
         if not self.is_matrix:
-            return Column(numbers[:, 0], origin=origin)
+            return Column(numbers[:, 0], origins=origins)
         # One coefficient for what is missing is enough: the other columns are 0 there.
         is_lacking = np.isnan(numbers).any(axis=1)
         if is_lacking.any():
             numbers[is_lacking] = 0.0
             numbers[is_lacking, 0] = np.nan
-        return Column(numbers, names=self.names, origin=origin, n_strange=n_strange)
+        return Column(numbers, names=self.names, origins=origins, n_strange=n_strange)
 
-    def _numbers(self, rows: Rows) -> tuple[Array, Origin | None]:
+    def _numbers(self, rows: Rows) -> tuple[Array, tuple[Origin, ...]]:
         """The products of its numbers, shape (n_rows, n_numbers); infinite where one of them is, NaN where one is."""
-        found, origin = None, None
+        found: Array | None = None
+        origins: tuple[Origin, ...] = ()
         for factor in self.factors:
             if factor.category is not None:
                 continue
             own, of_own = factor.numbers(rows)
-            origin = of_own if origin is None else origin
+            origins = (*origins, *of_own)
             if found is None:
                 found = own
                 continue
@@ -187,10 +189,11 @@ class DerivedColumn:
             is_lacking = np.isnan(found).any(axis=1) | np.isnan(own).any(axis=1)
             together[is_infinite & ~is_lacking] = np.inf
             found = together
-        return (np.ones((rows.n_rows, 1)) if found is None else found), origin
+        return (np.ones((rows.n_rows, 1)) if found is None else found), origins
 
-    def _of_levels(self, numbers: Array, factor: LearnedFactor, rows: Rows) -> tuple[Array, int]:
-        """(The numbers in the columns of each row's level, how many rows have a level that training did not see).
+    def _of_levels(self, numbers: Array, factor: LearnedFactor, rows: Rows) -> tuple[Array, int, Array | None]:
+        """(The numbers in the columns of each row's level, how many rows have a level that training did not see, which
+        rows lack a level).
 
         Those are shared out to the levels as the rows of training were.
         """
@@ -214,15 +217,17 @@ class DerivedColumn:
         flat[is_lacking] = np.nan
         is_infinite = np.isinf(numbers).any(axis=1) & ~is_lacking
         flat[is_infinite] = np.inf
-        return flat, int(np.count_nonzero(is_strange))
+        return flat, int(np.count_nonzero(is_strange)), missing
 
     def _crossed(self, rows: Rows) -> Column:
         """The pairs of levels. Where a level of a factor with a contrast is its reference, all pairs are one level."""
         combined = np.zeros(rows.n_rows, np.int64)
         is_reference = np.zeros(rows.n_rows, dtype=bool)
         missing = None
+        origins: tuple[Origin, ...] = ()
         for factor in self.factors:
             codes, own = factor.levels(rows)
+            origins = (*origins, *lacking_origin(factor.column, own))
             category = factor._known
             combined = combined * (len(category.levels) + 1) + codes
             if factor.has_contrast:
@@ -232,7 +237,7 @@ class DerivedColumn:
         combined[is_reference] = -1
         present, codes = np.unique(combined, return_inverse=True)
         texts = tuple(self._text(code) for code in present.tolist())
-        return Column(codes.astype(np.int32), missing, texts, ranks=tuple(present.tolist()))
+        return Column(codes.astype(np.int32), missing, texts, ranks=tuple(present.tolist()), origins=origins)
 
     def _text(self, code: int) -> str:
         """The pair that a code stands for."""

@@ -13,15 +13,16 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logloss.data.checks.feature_values import checked_features, refuse_missing_in_matrix
+from logloss.data.checks.feature_values import NO_COEFFICIENT, checked_features, refuse_missing_in_matrix
 from logloss.data.coded import Coded
 from logloss.data.derived import DerivedColumn
+from logloss.data.grammar import same_feature
 from logloss.data.pairs import Pair, PairTable, Side
 from logloss.data.rows import Array, Column, Roles, Rows
 from logloss.data.shapes import Shape
 from logloss.data.terms import OUTLYING, Category, Numbers, Term, codes_in
 from logloss.errors import DataError
-from logloss.text import printable
+from logloss.text import listed, printable, value_text
 
 if TYPE_CHECKING:
     pass
@@ -281,6 +282,20 @@ class Design:
         of_derived = {each.name: each.inputs for each in self.derived}
         return tuple(dict.fromkeys(own for name in self.read for own in of_derived.get(name, (name,))))
 
+    @property
+    def notes(self) -> tuple[str, ...]:
+        """A note on categories that are constant: a lone level has no coefficient."""
+        lone = [
+            f"{printable(term.column)} (always {'missing' if term.may_lack else value_text(term.levels[0])})"
+            for term in self.categories
+            if len(term.levels) == 1 and not term.is_pooled
+        ]
+        return (f"no coefficient of what is constant: {listed(lone, 20)}",) if lone else ()
+
+    def feature(self, text: str) -> str:
+        """The column that a text means as features are written: of `bs( age )` `bs(age)`; the text where it is none."""
+        return same_feature(text, tuple(self.variables), self.inputs)
+
     def contributions(self, coded: Coded, coefficients: Array, n_rows: int) -> list[dict[str, float]]:
         """Contribution of each column and pair to the logit of each row, relative to the average row."""
         if "intercept" in self.read:
@@ -295,10 +310,11 @@ class Design:
     def columns(self) -> tuple[str, ...]:
         return tuple(term.column for term in self.terms)
 
-    def checked(self, rows: Rows, *, may_lack: bool = False) -> tuple[Column, ...]:
+    def checked(self, rows: Rows, *, may_lack: bool = False, hint: str = NO_COEFFICIENT) -> tuple[Column, ...]:
         """Columns of rows without labels as `coded` takes them; errors name the row.
 
-        may_lack: whether any column may hold nothing; a number is then NaN, and so is what is made of it.
+        may_lack: whether any column may hold nothing; a number is then NaN, and so is what is made of it. hint: what to
+        do where something is missing.
         """
         lacking = {term.column for term in self.terms if may_lack or term.may_lack}
         roles = Roles(
@@ -307,7 +323,7 @@ class Design:
             categories=tuple(term.column for term in self.categories),
             missing="indicator" if lacking else "error",
         )
-        columns = checked_features(rows, roles, frozenset(lacking))
+        columns = checked_features(rows, roles, frozenset(lacking), hint)
         for term, column in zip(self.terms, columns, strict=True):
             if isinstance(term, Numbers) and column.is_matrix and term.may_lack and not may_lack:
                 refuse_missing_in_matrix(rows, roles, term.column, ~np.array(term.lacks))

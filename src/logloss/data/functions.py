@@ -23,27 +23,15 @@ from logloss.data.rows import Array, Column, Origin, Roles, Rows
 from logloss.errors import DataError
 from logloss.text import printable
 
-# Each function of numbers: itself, above what, and what to do with others.
-OF_REALS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array], str, str]] = {
-    "log": (
-        np.log,
-        lambda x: x > 0,
-        "must be finite and above 0 for log({})",
-        "log1p({}) is log(1 + {}), which takes 0, too.",
-    ),
-    "log1p": (
-        np.log1p,
-        lambda x: x > -1,
-        "must be finite and above −1 for log1p({})",
-        "Shift or clip the column first, or take bs({}), which takes any number.",
-    ),
-    "sqrt": (
-        np.sqrt,
-        lambda x: x >= 0,
-        "must be finite and at least 0 for sqrt({})",
-        "Clip the column first, or take bs({}), which takes any number.",
-    ),
+# Each function of numbers: itself, of what, and the same in words.
+OF_REALS: dict[str, tuple[Callable[[Array], Array], Callable[[Array], Array], str]] = {
+    "log": (np.log, lambda x: x > 0, "must be finite and above 0 for log({})"),
+    "log1p": (np.log1p, lambda x: x > -1, "must be finite and above −1 for log1p({})"),
+    "sqrt": (np.sqrt, lambda x: x >= 0, "must be finite and at least 0 for sqrt({})"),
 }
+# What to do with others: where all are 0, and elsewhere.
+IF_ZERO = "log1p({}) is log(1 + {}), which takes 0, too."
+IF_BELOW = "Shift or clip the column first, or take bs({}), which takes any finite number."
 MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 WEEKDAYS = ("Mon", "Tue", "Wed", "Thu", "Fri", "Sat", "Sun")
 # Parts of dates that are categories; the others are numbers.
@@ -64,14 +52,21 @@ def function_of(function: str, name: str, rows: Rows) -> Column:
         return part_of_dates(function, name, rows)
     values = numbers_in(name, rows, function)
     if not function:
-        return Column(values, origin=Origin(name, values, "must be finite", ""))
-    compute, holds, expected, hint = OF_REALS[function]
+        return Column(values, origins=(Origin(name, values, "must be finite"),))
+    compute, holds, expected = OF_REALS[function]
     with np.errstate(divide="ignore", invalid="ignore"):
         is_outside = ~(holds(values) | np.isnan(values))
         found = compute(values)
     # What no value belongs to is found where rows are checked, once it is known which take part.
     found[is_outside] = -np.inf
-    return Column(found, origin=Origin(name, values, expected.format(name), hint.format(name, name)))
+    are_zero = function == "log" and not values[is_outside].any()
+    hint = (IF_ZERO if are_zero else IF_BELOW).format(name, name)
+    return Column(found, origins=(Origin(name, values, expected.format(name), hint, is_outside | np.isinf(values)),))
+
+
+def lacking_origin(name: str, missing: Array | None) -> tuple[Origin, ...]:
+    """Where what a column is computed of lacks something, for messages, where it holds no numbers."""
+    return () if missing is None else (Origin(name, np.where(missing, np.nan, 0.0)),)
 
 
 def numbers_in(name: str, rows: Rows, function: str = "") -> Array:
@@ -102,7 +97,7 @@ def part_of_dates(function: str, name: str, rows: Rows) -> Column:
     column = rows.columns[name]
     missing = missing_of(column)
     if missing is not None and missing.all():
-        return Column(np.full(len(missing), np.nan))
+        return Column(np.full(len(missing), np.nan), origins=lacking_origin(name, missing))
     if column.categories is None:
         kind = "bools" if column.values.dtype == np.bool_ else "numbers"
         raise DataError(
@@ -120,9 +115,11 @@ def part_of_dates(function: str, name: str, rows: Rows) -> Column:
     if function in LEVELS:
         levels = LEVELS[function]
         codes = parts[column.values] if len(parts) else np.zeros(len(column.values), np.int32)
-        return Column(codes, missing, levels, ranks=tuple(range(len(levels))))
+        ranks = tuple(range(len(levels)))
+        return Column(codes, missing, levels, ranks=ranks, origins=lacking_origin(name, missing))
     values = parts[column.values].astype(np.float64)
-    return Column(values if missing is None else np.where(missing, np.nan, values))
+    values = values if missing is None else np.where(missing, np.nan, values)
+    return Column(values, origins=lacking_origin(name, missing))
 
 
 def _part(function: str, seconds: Array) -> Array:

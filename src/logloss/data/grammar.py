@@ -15,12 +15,12 @@ import difflib
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from itertools import combinations
+from itertools import combinations, pairwise
 from typing import NamedTuple, NoReturn
 
 from logloss.data.rows import unknown_column
 from logloss.errors import DataError
-from logloss.text import printable
+from logloss.text import listed, printable
 
 # The options of each function: of each its least and greatest value.
 OF_NUMBERS = ("log", "log1p", "sqrt")
@@ -41,6 +41,9 @@ SYNONYMS = {"ln": "log", "dayofweek": "weekday", "dow": "weekday", "ns": "bs", "
 MOST_FACTORS = 4
 TOKEN = re.compile(r"\s*(?:(?P<quoted>`(?:[^`]|``)*`)|(?P<word>[\w.]+)|(?P<mark>[()*:,=]))")
 PLAIN = re.compile(r"[\w.]+")
+QUOTED = re.compile(r"(`(?:[^`]|``)*`)")
+# The words and signs of a name.
+PIECES = re.compile(r"[\w.]+|[^\w.\s]")
 # What makes a text an expression; any other text is the name of a column.
 SIGNS = re.compile(r"[(`*:]")
 
@@ -54,7 +57,7 @@ class Factor:
     options: tuple[tuple[str, int], ...] = ()
 
     def __str__(self) -> str:
-        own = self.column if PLAIN.fullmatch(self.column) else "`" + self.column.replace("`", "``") + "`"
+        own = self.column if PLAIN.fullmatch(self.column) else quoted(self.column)
         if not self.function:
             return own
         return f"{self.function}({', '.join([own, *(f'{name}={value}' for name, value in self.options)])})"
@@ -88,11 +91,84 @@ class Token(NamedTuple):
     at: int
 
 
+def quoted(name: str) -> str:
+    """The name of a column in backticks."""
+    return "`" + name.replace("`", "``") + "`"
+
+
 def terms_of(text: str, names: Sequence[str]) -> tuple[Term, ...]:
-    """The terms that a feature stands for, main effects first. names: the columns of the table, which go first."""
+    """The terms that a feature stands for, main effects first. names: the columns of the table.
+
+    A text that is the name of a column is that column. Within an expression a name with other characters than letters,
+    digits, _ and . is quoted: where one is not, and the text with its quotes is an expression, the text is refused.
+    """
     if text in names or not SIGNS.search(text):
         return (Term((Factor(text),)),)
+    _refuse_unquoted(text, names)
     return _Parser(text, names).feature()
+
+
+def same_feature(text: str, features: Sequence[str], columns: Sequence[str]) -> str:
+    """The one of some features that a text means as features are written: of `bs( age )` `bs(age)`; else the text.
+
+    columns: those that the features are computed of.
+    """
+    if text in features or not SIGNS.search(text):
+        return text
+    wanted = _factors_in(text, columns)
+    return next((name for name in features if wanted and _factors_in(name, columns) == wanted), text)
+
+
+def _factors_in(text: str, columns: Sequence[str]) -> frozenset[Factor]:
+    """The factors of a text that is one term; none of any other text."""
+    try:
+        terms = terms_of(text, columns)
+    except DataError:
+        return frozenset()
+    return frozenset(terms[0].factors) if len(terms) == 1 else frozenset()
+
+
+def _refuse_unquoted(text: str, names: Sequence[str]) -> None:
+    """Refuse names without the quotes that they need: of a column `hours per week`, or `log(x)` beside a column `x`."""
+    bare = " ".join(QUOTED.split(text)[::2])
+    spellings = {name: _spelling(name, bare) for name in names if not PLAIN.fullmatch(name)}
+    found = [name for name, spelling in spellings.items() if spelling and re.search(spelling, bare)]
+    # The longest first: it may have others in it.
+    found.sort(key=len, reverse=True)
+    for some in (found, *([name] for name in found)):
+        whole = text
+        for name in some:
+            pieces = QUOTED.split(whole)
+            own = quoted(name).replace("\\", r"\\")
+            pieces[::2] = [re.sub(spellings[name], own, piece) for piece in pieces[::2]]
+            whole = "".join(pieces)
+        if whole != text and _is_expression(whole, names):
+            shown = listed([f'"{printable(name)}"' for name in some], 3)
+            raise DataError(
+                f'the feature "{printable(text, 200)}" has the name of the column {shown} in it; within an expression '
+                f'it stands in backticks: "{printable(whole, 200)}". If something else is meant, rename the column.'
+            )
+
+
+def _spelling(name: str, text: str) -> str:
+    """A pattern of a name by itself, whatever spaces are in it; "" where a text does not have its words and signs."""
+    pieces = PIECES.findall(name)
+    if not pieces or not all(piece in text for piece in pieces):
+        return ""
+    found = re.escape(pieces[0])
+    for before, after in pairwise(pieces):
+        both_words = PLAIN.fullmatch(before) and PLAIN.fullmatch(after)
+        found += (r"\s+" if both_words else r"\s*") + re.escape(after)
+    starts, ends = PLAIN.fullmatch(pieces[0]), PLAIN.fullmatch(pieces[-1])
+    return (r"(?<![\w.])" if starts else "") + found + (r"(?![\w.])" if ends else "")
+
+
+def _is_expression(text: str, names: Sequence[str]) -> bool:
+    try:
+        _Parser(text, names).feature()
+    except DataError:
+        return False
+    return True
 
 
 class _Parser:
@@ -146,6 +222,19 @@ class _Parser:
         self.place += 1
         return token.text
 
+    def fail_list(self) -> NoReturn:
+        """Refuse several features in one text."""
+        depth, cuts = 0, [0]
+        for token in self.tokens:
+            depth += {"(": 1, ")": -1}.get(token.text, 0) if token.kind == "mark" else 0
+            if (token.kind, token.text, depth) == ("mark", ",", 0):
+                cuts.append(token.at)
+        each = [self.text[a:b].rstrip().rstrip(",").strip() for a, b in pairwise([*cuts, len(self.text)])]
+        shown = ", ".join(f'"{printable(own)}"' for own in each)
+        raise DataError(
+            f'the feature "{printable(self.text, 200)}" has a comma: several features are a list, [{shown}].'
+        )
+
     def needs(self, what: str) -> NoReturn:
         """Raise, as something else stands here."""
         if not self.now.kind:
@@ -157,6 +246,8 @@ class _Parser:
         crossed = [self.term()]
         while self.takes("*"):
             crossed.append(self.term())
+        if self.now.text == ",":
+            self.fail_list()
         if self.now.kind:
             self.needs('"*" or ":"')
         found: dict[frozenset[Factor], Term] = {}
@@ -199,7 +290,13 @@ class _Parser:
             self.needs('"," or ")"' if OPTIONS[name] else '")"')
         if "df" in options and "knots" in options:
             self.fail(f"{name}() takes `knots` or `df`, not both: df is the number of knots plus the degree")
-        return Factor(column, name, tuple(sorted(options.items())))
+        found = Factor(column, name, tuple(sorted(options.items())))
+        if str(found) in self.names:
+            raise DataError(
+                f'in the feature "{printable(self.text, 200)}": "{printable(str(found))}" would be {name}() of the '
+                f'column "{printable(column)}", and the table has a column of that name. Rename it.'
+            )
+        return found
 
     def name(self, what: str) -> str:
         token = self.now
@@ -230,6 +327,8 @@ class _Parser:
         """Refuse a column that the table does not have."""
         if name not in self.names:
             hint = self.hint_of_column()
+            if self.now.kind == "word":
+                hint += " A name with spaces stands in backticks: `a b`."
             error = unknown_column(name, self.names)
             raise DataError(f'in the feature "{printable(self.text, 200)}": {error}{hint}')
 

@@ -15,13 +15,16 @@ import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 
 import numpy as np
 
 from logloss.data.keys import missing_of
 from logloss.data.rows import Array, Column
-from logloss.data.values import is_number, typed
+from logloss.data.values import Number, is_number, number_in, typed
+from logloss.errors import DataError
 from logloss.onepass.kernels.hashing import hashes_of
+from logloss.text import printable, value_text
 
 WORD = re.compile(r"[^\W_]+")
 
@@ -79,6 +82,9 @@ class HashedText:
 
     def counts(self, column: Column) -> WordCounts:
         """The words of some rows; none where nothing stands. Cost: 1 µs a word of each text that differs."""
+        fraction = fraction_in(column)
+        if fraction is not None:
+            raise no_text(self, fraction)
         codes, texts = _texts_of(column)
         of_texts, words, numbers = _numbered(texts)
         # Each word of each text once, with how often it occurs there.
@@ -95,6 +101,54 @@ class HashedText:
         first = np.repeat(starts[codes] - (np.cumsum(n_each) - n_each), n_each) if len(starts) else rows
         at = first + np.arange(len(rows))
         return WordCounts(rows, places[numbers[at]], values[at])
+
+
+def fraction_in(column: Column) -> Number | None:
+    """The first of the numbers of some rows that is not whole, which has no words; None in text, and where all are."""
+    if column.categories is None:
+        values = column.values
+        if values.dtype.kind != "f":
+            return None
+        is_fraction = np.isfinite(values) & (np.floor(values) != values)
+        return float(values[int(np.argmax(is_fraction))]) if is_fraction.any() else None
+    numbers = (typed(value) for value in column.categories if is_number(value))
+    return next((number for number in numbers if isinstance(number, float | Decimal) and _is_fraction(number)), None)
+
+
+def _is_fraction(number: Number) -> bool:
+    # Of infinity the remainder is NaN.
+    return bool(abs(float(number % 1)) > 0)
+
+
+@dataclass(slots=True)
+class WrittenNumbers:
+    """Whether the texts of a column are all numbers, as those of a CSV file may be: where one is not whole, they are
+    measurements."""
+
+    has_words: bool = False
+    fraction: Number | None = None
+
+    def see(self, column: Column) -> None:
+        """Look at some rows; at no more of them once there is a word."""
+        for text in () if self.has_words else column.categories or ():
+            own = str(text).strip()
+            if own.lower() in ("", "nan"):
+                continue
+            number = number_in(own)
+            self.has_words = number is None
+            if number is None:
+                return
+            if self.fraction is None and _is_fraction(number):
+                self.fraction = number
+
+
+def no_text(text: HashedText, number: object) -> DataError:
+    """The error of a column of measurements, whose digits are no words."""
+    own = printable(text.column)
+    return DataError(
+        f'column "{own}" must hold text, or whole numbers such as codes, for {text.name}; it has {value_text(number)}. '
+        f'Name it without hash(), "{own}", or bs({own}) for a curve.'
+    )
 
 
 def _numbered(texts: Sequence[str]) -> tuple[Array, list[str], Array]:

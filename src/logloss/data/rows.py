@@ -126,12 +126,27 @@ class RememberedPlace(Place):
 
 @dataclass(frozen=True, slots=True)
 class Origin:
-    """What a column was computed of, for messages: the name of that column, its numbers, what they must be, a hint."""
+    """A column that another was computed of, for messages: its name, its numbers, what they must be, a hint.
+
+    values: NaN where nothing stands; 0 elsewhere in what holds no numbers. wrong: which rows are not as expected; None
+    where these are the infinite ones.
+    """
 
     name: str
     values: Array
-    expected: str
-    hint: str
+    expected: str = ""
+    hint: str = ""
+    wrong: Array | None = None
+
+    @property
+    def is_wrong(self) -> Array:
+        """Which rows are not as expected."""
+        found: Array = np.isinf(self.values) if self.wrong is None else self.wrong
+        return found
+
+    def taken(self, chosen: Array | slice) -> Origin:
+        """The same of some rows."""
+        return replace(self, values=self.values[chosen], wrong=None if self.wrong is None else self.wrong[chosen])
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +159,8 @@ class Column:
     missing: True where the value is missing; None if none is known to be (NaN is left to the checks).
     is_date: the categories are dates, as ISO text, which sorts as they do.
     ranks: the place of each category in the order in which they were declared; None where none was declared.
-    zone: of dates with a time zone, its name; the categories are then in UTC. origin: of a column that was computed.
-    n_strange: how many rows of it were computed of a level that training did not see.
+    zone: of dates with a time zone, its name; the categories are then in UTC. origins: of a column that was computed
+    what it was computed of. n_strange: how many rows of it were computed of a level that training did not see.
     """
 
     values: Array
@@ -155,7 +170,7 @@ class Column:
     is_date: bool = False
     ranks: tuple[int, ...] | None = None
     zone: str = ""
-    origin: Origin | None = None
+    origins: tuple[Origin, ...] = ()
     n_strange: int = 0
 
     @property
@@ -192,8 +207,8 @@ class Column:
 
     def taken(self, chosen: Array | slice) -> Column:
         missing = None if self.missing is None else self.missing[chosen]
-        origin = None if self.origin is None else replace(self.origin, values=self.origin.values[chosen])
-        return replace(self, values=self.values[chosen], missing=missing, origin=origin)
+        origins = tuple(origin.taken(chosen) for origin in self.origins)
+        return replace(self, values=self.values[chosen], missing=missing, origins=origins)
 
     def value_at(self, index: int) -> Value:
         """The value of a row; None where it holds nothing."""
@@ -363,6 +378,10 @@ def unknown_column(name: str, names: Sequence[str]) -> DataError:
     close = [each for each in names if each.lower() == name.strip().lower()]
     close = close or difflib.get_close_matches(name, names, n=1)
     hint = f' Did you mean "{printable(close[0])}"?' if close else ""
+    several = [each.strip() for each in name.split(",")]
+    if len(several) > 1 and set(several) <= set(names):
+        shown = ", ".join(f'"{printable(each)}"' for each in several)
+        hint = f" Several columns are a list: [{shown}]."
     if not close and names and all(number_in(each) is not None for each in names):
         hint = " If that is the first row of data, pass `header=False`."
     return DataError(

@@ -32,7 +32,8 @@ class Numbers:
 
     lacks: whether each has rows that hold nothing; then such rows get the centre, and a coefficient of their own.
     means: those of training, where they are not the centre. lows, highs: between what they lay in training. sds: their
-    standard deviations there, √(Σw(x − mean)² / Σw).
+    standard deviations there, √(Σw(x − mean)² / Σw). is_computed: whether they are one feature that is computed of
+    columns, whose coefficient of rows that lack something is called by it.
     """
 
     column: str
@@ -44,6 +45,7 @@ class Numbers:
     lows: Array | None = None
     highs: Array | None = None
     sds: Array | None = None
+    is_computed: bool = False
 
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, Numbers):
@@ -57,7 +59,7 @@ class Numbers:
     @property
     def coefficient_names(self) -> tuple[str, ...]:
         lacking = (name for name, lacks in zip(self.names, self.lacks, strict=False) if lacks)
-        return (*self.names, *(f"{name} is missing" for name in lacking))
+        return (*self.names, *(f"{self.column if self.is_computed else name} is missing" for name in lacking))
 
     @property
     def may_lack(self) -> bool:

@@ -91,6 +91,8 @@ def penalties_of(
             "multi_class='multinomial' gives two classes half the L2 penalty and half the coefficients; scikit-learn "
             "1.8 removed it. Leave it out; C multiplied by 2 gives its probabilities."
         )
+    if penalty in ("l1", None) and 0 < (l1_ratio or 0) < 1:
+        warn(f"l1_ratio parameter is only used when penalty is 'elasticnet'. Got (penalty={penalty})")
     if penalty is None and C != 1:
         warn("Setting penalty=None will ignore the C and l1_ratio parameters.")
     if kind is None:

@@ -18,14 +18,14 @@ from logloss.data.block import Block
 from logloss.data.derived import DerivedColumn, LearnedFactor, check_levels
 from logloss.data.derived_source import with_derived
 from logloss.data.functions import spline_knots
-from logloss.data.grammar import HASH, SIGNS, SPLINE, Factor, Term, terms_of
+from logloss.data.grammar import HASH, SIGNS, SPLINE, Factor, Term, same_feature, terms_of
 from logloss.data.hashed_text import HashedText
 from logloss.data.rows import Roles
 from logloss.data.shapes import ShapeChoice
 from logloss.data.source import Source
 from logloss.data.terms import Category, category_of
 from logloss.errors import DataError
-from logloss.text import count, printable
+from logloss.text import count, listed, printable, value_text
 from logloss.training.recipe import MOST_COEFFICIENTS, ROWS_FOR_KNOTS, seen_columns
 
 if TYPE_CHECKING:
@@ -57,11 +57,25 @@ class Features:
         """What the features are called."""
         return tuple(term.name for term in self.terms)
 
+    def name_of(self, text: Any) -> Any:
+        """What an option names, as the features and their factors are called, however it is written."""
+        factors = (str(factor) for term in self.terms for factor in term.factors)
+        known = tuple(dict.fromkeys((*self.names, *factors, *self.columns)))
+        return same_feature(text, known, self.columns) if isinstance(text, str) else text
+
+    def named(self, given: Any) -> Any:
+        """The same of the names in an option: a text, the keys of a dict, the items of a list; else what was given."""
+        if isinstance(given, Mapping):
+            return {self.name_of(name): value for name, value in given.items()}
+        if isinstance(given, list | tuple):
+            return type(given)(map(self.named, given))
+        return self.name_of(given)
+
     def codes_of(self, categories: Any) -> Any:
         """Of the names of columns that are codes those of the table, which the others are computed of."""
         if categories is None:
             return None
-        return [name for name in _list(categories) if name in self.columns or name not in self.names]
+        return [name for name in _list(self.named(categories)) if name in self.columns or name not in self.names]
 
 
 def _list(names: str | Sequence[str]) -> list[str]:
@@ -75,9 +89,15 @@ def features_of(given: Any, columns: Sequence[str]) -> Features | None:
     if not has_expressions(given):
         return None
     found: dict[frozenset[Factor], Term] = {}
+    by_terms: dict[frozenset[frozenset[Factor]], str] = {}
     for text in given:
-        for term in terms_of(text, columns):
-            found.setdefault(frozenset(term.factors), term)
+        terms = {frozenset(term.factors): term for term in terms_of(text, columns)}
+        first = by_terms.get(frozenset(terms))
+        if first is not None:
+            same = "" if first == text else f' "{printable(text)}" is "{printable(first)}".'
+            raise DataError(f"feature names must be unique; got {listed([printable(each) for each in given])}.{same}")
+        by_terms[frozenset(terms)] = text
+        found |= {key: term for key, term in terms.items() if key not in found}
     for term in found.values():
         if not term.is_column and term.name in columns:
             raise DataError(
@@ -225,6 +245,20 @@ def _derived(
     return found
 
 
+def _no_numbers(factor: Factor, learned: Category | None) -> str:
+    """Why a category has no spline, in words."""
+    levels = [level for level in (() if learned is None else learned.levels) if level is not None]
+    own = printable(factor.column)
+    then = f'Name it without {SPLINE}(), "{own}": a category has a coefficient for each level but one.'
+    if all(isinstance(level, bool) for level in levels):
+        kind = "true and false"
+    elif any(isinstance(level, str) for level in levels):
+        kind = f"text, such as {value_text(next(level for level in levels if isinstance(level, str)))}"
+    else:
+        kind, then = "codes of a category", "Leave it out of `categories`, or make numbers of a declared category."
+    return f'column "{own}" must hold numbers for {factor}; it holds {kind}. {then}'
+
+
 def _spline(factor: Factor, learned: Learned | None) -> LearnedFactor:
     """The spline of a column, with its knots."""
     options = dict(factor.options)
@@ -236,9 +270,7 @@ def _spline(factor: Factor, learned: Learned | None) -> LearnedFactor:
             "`df`, or lower `degree`."
         )
     if not isinstance(learned, tuple):
-        raise DataError(
-            f'column "{printable(factor.column)}" must hold numbers for {factor}; it is a category. Name the column.'
-        )
+        raise DataError(_no_numbers(factor, learned))
     column, values, weights = learned
     low, high = float(column.lows[0]), float(column.highs[0])
     if not low < high:

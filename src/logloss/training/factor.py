@@ -27,6 +27,8 @@ DEPENDENT_SINGLE = 2.0**-17
 FEW_NUMBERS = 1 / 8
 # Vectors of a kernel, of length 1: what is shorter has no part in it, what is longer than this lies in it alone.
 NO_PART, ALONE = 1e-8, 1 - 1e-6
+# The least entry of a metric beside the largest, where a combination has no length in it otherwise.
+SHORTEST = 2.0**-26
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -114,6 +116,10 @@ class Factor:
         self.kernel = self.dual = both
         if both.shape[1]:
             orthonormal, triangle = np.linalg.qr(metric[:, None] * both)
+            if np.abs(np.diag(triangle)).min() < SHORTEST:
+                # What is not penalised, as an intercept whose curvature has underflown, has a length, too.
+                metric = np.maximum(metric, SHORTEST)
+                orthonormal, triangle = np.linalg.qr(metric[:, None] * both)
             self.kernel = np.linalg.solve(triangle.T, both.T).T
             self.dual = metric[:, None] * orthonormal
 

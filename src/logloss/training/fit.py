@@ -143,8 +143,9 @@ def fit(
     group_levels : bool
         With `l1`: whether the levels of a category are kept together (group lasso). Its part of the L1 penalty is then
         l1 · √(number of levels) · the Euclidean norm of its coefficients, in place of the sum of their sizes: all are
-        0, or none. Each level has a coefficient, no reference is chosen, and those of a category add up to 0. There is
-        no leave-one-out log loss. docs/inference.md.
+        0, or none. Each level has a coefficient, no reference is chosen, and those of a category add up to 0; a
+        category of factor 0 in `penalty_factors` has its reference. There is no leave-one-out log loss.
+        docs/inference.md.
     fit_intercept : bool
         Whether the model has an intercept b; False: b = 0, and the log-odds are 0 where every number is 0 and every
         category is at its reference, which has no coefficient either way; a missing number with an indicator counts as

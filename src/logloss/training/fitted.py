@@ -28,7 +28,7 @@ from logloss.training.leave_one_out import note_on_clusters, out_of_sample_of
 from logloss.training.model import NEAR, LogisticModel
 from logloss.training.optimum import Optimum
 from logloss.training.penalty_factors import named_factors
-from logloss.training.problem import LimitReached
+from logloss.training.problem import NEAR_MINIMUM, LimitReached
 from logloss.training.profile import INTERCEPT, PROFILE, profile_of
 from logloss.training.recipe import Learned
 from logloss.training.separation import Separation
@@ -116,7 +116,7 @@ def fitted_model(
             *notes,
             *_doubts(optimum),
             *_only_zeros(optimum),
-            *((TOGETHER,) if problem.is_grouped and design.categories else ()),
+            *((TOGETHER,) if problem.is_grouped and any(term.is_pooled for term in design.categories) else ()),
             *note_on_clusters(out_of_sample, problem.roles),
         ),
         penalty=options.penalty or "",
@@ -208,7 +208,8 @@ def _doubts(optimum: Optimum) -> tuple[str, ...]:
 def _only_zeros(optimum: Optimum) -> tuple[str, ...]:
     """A note on an L1 penalty under which every coefficient is 0."""
     problem, now = optimum.problem, optimum.evaluation
-    if not problem.l1 or now.coefficients[1:].any():
+    is_optimum = now.bound <= max(problem.tolerance, NEAR_MINIMUM) * problem.sum_weight
+    if not (problem.l1 and problem.design.names and is_optimum) or now.coefficients[1:].any():
         return ()
     least = significant(least_l1_of_zeros(problem, now.sums))
     return (f"every coefficient is 0, as with any l1 of at least {least}",)

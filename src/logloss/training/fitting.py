@@ -39,10 +39,10 @@ from logloss.training.matrix_input import MatrixInput, matrix_input, opened
 from logloss.training.model import NOT_USED, LogisticModel
 from logloss.training.optimum import find_optimum, first_point
 from logloss.training.path_grid import PathGrid
-from logloss.training.penalty_factors import factors_of_design
+from logloss.training.penalty_factors import factors_of_design, named_factors
 from logloss.training.penalty_path import BEST, PenaltyPath
 from logloss.training.problem import Problem
-from logloss.training.recipe import Learned, learn, starting_sample
+from logloss.training.recipe import Learned, learn, starting_sample, without_references
 from logloss.training.sparse_fit import dense_rows, is_fitted_dense, refuse_beside_matrix, sparse_model
 from logloss.training.sparse_path import chosen_path
 from logloss.training.standard_errors import INFORMATION
@@ -189,6 +189,7 @@ def _of_table(asked: FitRequest, table: Any) -> Any:
     """The fit of a table or of arrays, as an engine or this machine reads them."""
     bound = _bound(asked, table)
     if bound.derives is not None:
+        asked = _as_features_are_called(asked, bound.derives)
         source, roles, derived = derived_columns(
             bound.derives,
             bound.source,
@@ -203,6 +204,21 @@ def _of_table(asked: FitRequest, table: Any) -> Any:
         if bound.derives is not None and bound.derives.hashed:
             return _of_hash(asked, bound, bound.derives)
     return _of_columns(asked, bound)
+
+
+def _as_features_are_called(asked: FitRequest, derives: Features) -> FitRequest:
+    """The same with the names in options as features are called: `bs( age )` is `bs(age)` there, too."""
+    shapes, options = asked.shapes, asked.options
+    if shapes is not None:
+        own = {name: derives.named(getattr(shapes, name)) for name in ("kinds", "pooled", "pairs")}
+        shapes = replace(shapes, **own)
+    if isinstance(options.penalty_factors, Mapping):
+        options = replace(options, penalty_factors=derives.named(options.penalty_factors))
+    given = {name: derives.named(getattr(asked, name)) for name in ("categories", "reference")}
+    constraints = asked.additive.get("monotonic_cst")
+    if isinstance(constraints, Mapping):
+        given["additive"] = {**asked.additive, "monotonic_cst": derives.named(constraints)}
+    return replace(asked, shapes=shapes, options=options, **given)
 
 
 def _bound(asked: FitRequest, table: Any) -> _Bound:
@@ -286,11 +302,15 @@ def _of_columns(asked: FitRequest, bound: _Bound) -> Any:
             is_chosen=asked.features is not None or not asked.is_table,
             fit_intercept=options.fit_intercept,
             shapes=shapes,
-            has_references=not options.group_levels,
             derived=bound.derived,
             progress=asked.rows.progress,
         )
-        notes = (*notes, *_lost_orders(source, learned.design, asked.reference))
+        if options.group_levels:
+            unpenalised = [
+                name for name, own in named_factors(options.penalty_factors, learned.design).items() if not own
+            ]
+            learned = replace(learned, design=without_references(learned.design, asked.reference, unpenalised))
+        notes = (*notes, *learned.design.notes, *_lost_orders(source, learned.design, asked.reference))
         problem = replace(
             Problem.of(source, learned, options.l2),
             l1=options.l1,

@@ -19,7 +19,7 @@ from logloss.data.block import Block
 from logloss.data.checks.labels import Coding, judge_coding
 from logloss.data.derived import DerivedColumn
 from logloss.data.design import Design
-from logloss.data.hashed_text import HashedText
+from logloss.data.hashed_text import HashedText, WrittenNumbers, no_text
 from logloss.data.keys import values_of
 from logloss.data.matrix_columns import MatrixColumns
 from logloss.data.rows import Array, Roles, positive_text
@@ -59,7 +59,7 @@ class HashedRows:
     def notes(self) -> tuple[str, ...]:
         """Notes on how the table was read, and on rows that were left out."""
         dropped = (f"{counted(self.n_dropped, 'row')} left out, as a value is missing",) if self.n_dropped else ()
-        return (*self.source.notes, *dropped)
+        return (*self.source.notes, *dropped, *self.design.notes)
 
 
 def hashed_rows(
@@ -83,12 +83,18 @@ def hashed_rows(
     roles = replace(roles, features=names, categories=codes)
     pieces: list[tuple[Array, Array, Array]] = []
     blocks: list[Block] = []
+    written = {each: WrittenNumbers() for each in hashed}
 
     def take(block: Block) -> None:
+        for each, numbers in written.items():
+            numbers.see(block.features[names.index(each.column)])
         pieces.append(_values_of(block, design, hashed, names))
         blocks.append(replace(block, features=()))
 
     blocks_in_order(source, roles, take)
+    for each, numbers in written.items():
+        if numbers.fraction is not None and not numbers.has_words:
+            raise no_text(each, numbers.fraction)
     coding: Coding = frozenset().union(*(block.coding for block in blocks))
     judge_coding(coding, roles)
     n_rows = sum(block.n_rows for block in blocks)

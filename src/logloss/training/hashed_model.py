@@ -11,12 +11,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
-from logloss.data.checks.feature_values import checked_features
+from logloss.data.checks.feature_values import NO_INDICATOR, checked_features
 from logloss.data.design import Design
+from logloss.data.grammar import same_feature
 from logloss.data.hashed_text import HashedText
 from logloss.data.keys import missing_of
 from logloss.data.rows import Array, Column, Place, Roles, Rows
@@ -35,6 +36,7 @@ class HashedPredictor(Predictor):
 
     hashed: tuple[HashedText, ...] = ()
     coef: Array = field(default_factory=lambda: np.zeros(0))
+    if_missing: ClassVar[str] = NO_INDICATOR
 
     @property
     def texts(self) -> tuple[str, ...]:
@@ -55,7 +57,7 @@ class HashedPredictor(Predictor):
             "", features=self.texts, categories=self.texts, missing="indicator" if missing == "drop" else missing
         )
         rows = Rows({name: found[name] for name in self.texts}, first_row, place)
-        texts = checked_features(rows, roles, frozenset(self.texts if missing == "drop" else ()))
+        texts = checked_features(rows, roles, frozenset(self.texts if missing == "drop" else ()), self.if_missing)
         by_name = dict(zip(self.texts, texts, strict=True))
         return (*checked, *(by_name[each.column] for each in self.hashed))
 
@@ -223,6 +225,8 @@ class HashedModel(WideModel):
         words, start = words_of(word), len(self.design.names)
         if len(words) != 1:
             raise DataError(f'`word` must be one word; "{printable(word)}" has {counted(len(words), "word")}.')
+        texts = tuple(each.column for each in self.hashed)
+        feature = same_feature(feature, tuple(each.name for each in self.hashed), texts)
         for each in self.hashed:
             if each.name == feature:
                 return float(self.coef[start + int(columns_of(words, each.bits)[0])])

@@ -108,6 +108,7 @@ def wald_test(model: LogisticModel, terms: str | Contrast | Sequence[str | Contr
                 f"`terms` must be names of columns or coefficients, or contrasts such as {EXAMPLE}; got "
                 f"{value_text(cast('object', each))}."
             )
+        each = _as_called(model, each)
         own = [_checked(model, each)] if isinstance(each, Mapping) else _of_name(model, each)
         contrasts += own
         texts.append(f"{_contrast_text(own[0])} = 0" if isinstance(each, Mapping) else f"{printable(each)} = 0")
@@ -136,6 +137,15 @@ def term_test(model: LogisticModel, name: str) -> HypothesisTest | None:
     """Wald's test of all coefficients of a variable; None where it is not defined."""
     test = _wald(model, [{own: 1.0} for own in model.design.variables[name]], f"{printable(name)} = 0")
     return None if isinstance(test, str) else test
+
+
+def _as_called(model: LogisticModel, given: str | Contrast) -> str | Contrast:
+    """The same with features as the model calls them: `bs( age )` is `bs(age)`."""
+    if isinstance(given, str):
+        return given if given in model.coefficients else model.design.feature(given)
+    if not all(isinstance(name, str) for name in given):
+        return given
+    return {name if name in model.coefficients else model.design.feature(name): own for name, own in given.items()}
 
 
 def _of_name(model: LogisticModel, name: str) -> list[Contrast]:

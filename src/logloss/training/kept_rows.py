@@ -96,9 +96,9 @@ class KeptRows:
         """The largest weight, by which others are divided so that no square leaves the range of numbers."""
         return float(self.weights.max())
 
-    def near_optimum(self, penalty: Array, n_free: int) -> Array:
-        """The optimum of every THINNED-th row, or 0 where that is not found or there are too few rows."""
-        (block,), at = self.blocks, np.zeros(self.design.width)
+    def near_optimum(self, penalty: Array, at: Array, n_free: int) -> Array:
+        """The optimum of every THINNED-th row, or `at` where that is not found or there are too few rows."""
+        (block,) = self.blocks
         if block.n_rows < THINNED * max(FEWEST_THINNED, ROWS_PER_COEFFICIENT * n_free):
             return at
         thin = replace(self, blocks=(block.taken(slice(0, None, THINNED)),))

@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logloss.answers.estimate import logit
 from logloss.data.block import Block
 from logloss.data.rows import Array
 from logloss.data.source import KeptSource
 from logloss.onepass.kernels.newton_rules import ROUNDING, is_stirring, rounding_of_objective
 from logloss.onepass.summaries.hessian import Hessian
+from logloss.training.best_intercept import first_intercept
 from logloss.training.distinct_rows import with_distinct_rows
 from logloss.training.evaluation import Evaluation, PassHistory, Rank, bound_at, factored
 from logloss.training.factor import Factor
@@ -103,8 +103,7 @@ def first_point_of_lasso(problem: Problem, start: Array | None, sample: Block | 
     if start is not None:
         return start, history
     at = np.zeros(problem.design.width)
-    if problem.fit_intercept and problem.roles.offset is None:
-        at[0] = logit(problem.base_rate)
+    at[0] = first_intercept(problem, sample)
     part = None if sample is None else with_distinct_rows(problem, sample)
     if part is None:
         part = _sampled(problem, sample, at)

@@ -63,8 +63,8 @@ class OutOfSample:
     log_loss: nats per row, inf where leaving a row out separates the rest; log_loss_where_finite: without such rows.
     kind: "refits", "steps" (one Newton step for each), or "sampled steps"; each leaves monotone curves
     flat where constraints hold those of all rows, and under an L1 penalty signs and zeros of coefficients: in 11
-    simulated tables of 60 to 150 rows that moved the increase over the loss of the fit by up to 16%. n_rows: how many
-    were left out in turn.
+    simulated tables of 60 to 150 rows that moved the increase over the loss of the fit by up to 16%, in 18 fits to 50
+    rows, half of them with weights, by up to 41%. n_rows: how many were left out in turn.
     Of a sample only the increase over the loss of the fit is estimated: in 20 simulated tables of 200,000 to 320,000
     rows it was off by up to 12% with base rates near 0.5, 35% from 0.02 to 0.1 and 47% below 0.01, and the log loss by
     4e-5 nats at most.

@@ -108,6 +108,7 @@ def _chosen(model: LogisticModel, variables: str | Sequence[str] | None) -> list
     given = list(variables) if isinstance(variables, Iterable) and not isinstance(variables, str) else [variables]
     if not given:
         raise DataError("`variables` must name columns of the model; it is empty.")
+    given = [model.design.feature(name) if isinstance(name, str) else name for name in given]
     for name in given:
         if name not in known:
             raise DataError(

@@ -10,10 +10,10 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logloss.answers.estimate import logit
 from logloss.data.block import Block
 from logloss.data.rows import Array
 from logloss.information import entropy
+from logloss.training.best_intercept import first_intercept
 from logloss.training.certificate import Pass
 from logloss.training.distinct_rows import with_distinct_rows
 from logloss.training.evaluation import Evaluation, PassHistory, Rank, proved_bound
@@ -248,8 +248,10 @@ def first_point(
         return first_point_of_lasso(problem, start, sample)
     history = PassHistory.empty(problem)
     at = np.zeros(problem.design.width) if start is None else start
+    if start is None and problem.roles.offset is not None:
+        at[0] = first_intercept(problem, sample)
     if start is None and problem.rows is not None:
-        return problem.rows.near_optimum(problem.penalty, len(problem.free)), history
+        return problem.rows.near_optimum(problem.penalty, at, len(problem.free)), history
     if start is None and sample is not None:
         distinct = with_distinct_rows(problem, sample)
         if distinct is not None:
@@ -259,8 +261,7 @@ def first_point(
         # A level with few rows in it may be missing from a sample; if it is the reference, all others depend on it.
         if problem.is_expensive or rarest * sample.n_rows >= FEWEST_OF_LEVEL * problem.sum_weight:
             null_model = at.copy()
-            if problem.fit_intercept and problem.roles.offset is None:
-                null_model[0] = logit(problem.base_rate)
+            null_model[0] = first_intercept(problem, sample)
             tell_phase(problem.progress, SAMPLE)
             at, history = warm_start(problem, history, null_model, sample)
     return at, history

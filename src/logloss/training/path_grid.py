@@ -14,8 +14,8 @@ from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 
-from logloss.answers.estimate import logit
 from logloss.data.rows import Array
+from logloss.training.best_intercept import first_intercept
 from logloss.training.evaluation import PassHistory
 from logloss.training.lasso import least_l1_of_zeros
 from logloss.training.penalty_path import DIGITS, MOST_DECADES, default_grid
@@ -129,7 +129,7 @@ def default_grid_of(problem: Problem, n_values: int | None = None) -> tuple[floa
 def null_model(problem: Problem, rate: float) -> Array:
     """Where a path begins: every slope 0."""
     at = np.zeros(problem.design.width)
-    at[0] = logit(rate) if problem.fit_intercept and problem.roles.offset is None else 0.0
+    at[0] = first_intercept(problem, base_rate=rate)
     return at
 
 

@@ -20,6 +20,7 @@ from logloss.data.design import Design
 from logloss.data.rows import Array
 from logloss.data.shapes import CYCLIC, Shape
 from logloss.data.terms import Category
+from logloss.training.best_intercept import first_intercept
 from logloss.training.evaluation import PassHistory
 from logloss.training.interruptible import SAMPLE, tell_phase
 from logloss.training.posterior import MOST, Part, Posterior, QuadraticLoss
@@ -66,7 +67,7 @@ def with_precisions(
     """
     unit = problem.sum_weight / effective_rows
     start = np.zeros(problem.design.width)
-    start[0] = math.log(problem.base_rate / (1 - problem.base_rate)) if problem.fit_intercept else 0.0
+    start[0] = first_intercept(problem, sample)
     choice = Choice(problem, parts_of(problem.design), unit, start, history)
     precisions = np.full(len(choice.parts), FIRST)
     if sample is not None and problem.n_rows >= FEW_OF_ALL * sample.n_rows:

@@ -6,11 +6,12 @@ import threading
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from logloss.data.binding import MATRIX, features_matrix, has_names, matrix_names
+from logloss.data.checks.feature_values import NO_COEFFICIENT
 from logloss.data.checks.reading import in_numbers
 from logloss.data.columns import as_column, is_declared
 from logloss.data.derived_source import with_derived
@@ -49,6 +50,9 @@ class Predictor:
     has_offset: bool = False
     offset: str = ""
     missing: str = "error"
+
+    # What to do where a value is missing.
+    if_missing: ClassVar[str] = NO_COEFFICIENT
 
     def answer_to(self, missing: str | None) -> str:
         """What is done with rows in which a feature is missing: as asked, else as in training; "error" or "drop"."""
@@ -217,7 +221,7 @@ class Predictor:
         for name in [term.column for term in self.design.terms if not isinstance(term, Category)]:
             found[name] = found[name].as_values().as_numbers()
             self._check_number(name, found[name])
-        return self.design.checked(Rows(found, first_row, place), may_lack=missing == "drop")
+        return self.design.checked(Rows(found, first_row, place), may_lack=missing == "drop", hint=self.if_missing)
 
     @staticmethod
     def _check_number(name: str, column: Column) -> None:

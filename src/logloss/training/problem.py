@@ -32,6 +32,8 @@ SummaryType = TypeVar("SummaryType", bound="Summary")
 
 # Of the certificate, unless another is given, in nats per row.
 TOLERANCE = 1e-12
+# A fit so near to the minimum, in nats per row, tells from which l1 on every coefficient is 0.
+NEAR_MINIMUM = 1e-9
 # Rows times squared coefficients from which passes are expensive: products of Hessians are formed in single precision.
 EXPENSIVE_PASS = 2e9
 # So few coefficients that a Hessian costs hardly more than a gradient.

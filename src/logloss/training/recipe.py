@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any
 
@@ -91,14 +91,13 @@ def learn(
     is_chosen: bool = True,
     fit_intercept: bool = True,
     shapes: ShapeChoice | None = None,
-    has_references: bool = True,
     derived: tuple[DerivedColumn, ...] = (),
     progress: Callable[[Block], None] | None = None,
 ) -> Learned:
     """Walk over the features once; twice where a column of a text file turns from numbers to words on the way.
 
     is_chosen: whether somebody has named the features; otherwise what only numbers the rows is refused. derived: those
-    that are computed of columns. has_references: whether a category has a level without a coefficient.
+    that are computed of columns.
     """
     named = {*roles.categories, *reference}
     unnamed = frozenset(() if is_chosen else (j for j, name in enumerate(roles.features) if name not in named))
@@ -106,8 +105,6 @@ def learn(
     seen, roles = seen_columns(source, roles, n_sampled, unnamed=unnamed, progress=progress)
     check_classes(seen.sum_positive / seen.sum_weight, seen.sum_weight, seen.n_rows, fit_intercept=fit_intercept)
     design = design_of(seen, roles, reference, fit_intercept=fit_intercept, shapes=shapes, derived=derived)
-    if not has_references:
-        design = without_references(design, reference)
     # What this pass has checked is not checked again, and what is text is not tried as numbers.
     texts = roles.categories if isinstance(source, KeptSource) else tuple(term.column for term in design.categories)
     return Learned(seen, design, replace(roles, is_checked=True, categories=texts))
@@ -144,15 +141,25 @@ def seen_columns(
         roles = replace(roles, categories=(*roles.categories, *mixed))
 
 
-def without_references(design: Design, reference: Mapping[str, Any]) -> Design:
-    """The same with a coefficient for each level of a category, under a penalty of all of them together."""
+def without_references(design: Design, reference: Mapping[str, Any], unpenalised: Container[str] = ()) -> Design:
+    """The same with a coefficient for each level of a category, under a penalty of all of them together.
+
+    unpenalised: categories that have no penalty, whose levels only differ from a reference: these keep it.
+    """
     for name in reference:
+        if name in unpenalised:
+            continue
         raise DataError(
             f'`reference` names a level of "{printable(name)}", and under `group_levels=True` no level is one: each '
             "has a coefficient. Leave one of them out."
         )
-    terms = tuple(replace(term, is_pooled=True) if isinstance(term, Category) else term for term in design.terms)
-    return replace(design, terms=terms)
+
+    def without(term: Term) -> Term:
+        if isinstance(term, Category) and term.column not in unpenalised:
+            return replace(term, is_pooled=True)
+        return term
+
+    return replace(design, terms=tuple(map(without, design.terms)))
 
 
 def check_classes(rate: float, sum_weight: float, n_rows: int, *, fit_intercept: bool) -> None:
@@ -214,7 +221,9 @@ def design_of(
             # Splines are 0 in most rows and near to it in others, without a typical size.
             is_spline = any(each.name == name and each.is_spline for each in derived)
             values = [] if is_spline else values
-            terms.append(_term_of_numbers(name, column, values, fit_intercept=fit_intercept))
+            term = _term_of_numbers(name, column, values, fit_intercept=fit_intercept)
+            is_computed = any(each.name == name and each.is_matrix for each in derived)
+            terms.append(replace(term, is_computed=True) if is_computed else term)
     design = Design(tuple(terms), fit_intercept, shapes is not None and shapes.is_nameless, derived=derived)
     if not len(design.free):
         raise DataError(

@@ -25,12 +25,14 @@ from logloss.data.source import MemorySource
 from logloss.data.sparse_rows import SparseRows, check_shape
 from logloss.errors import ConvergenceWarning, DataError, warn
 from logloss.text import count, counted, significant
+from logloss.training.best_intercept import best_intercept
 from logloss.training.certificate import Certificate, Pass
 from logloss.training.fit_options import FitOptions
 from logloss.training.fitted import classes_of
 from logloss.training.interruptible import told_of_waiting
 from logloss.training.matrix_input import MatrixInput, is_wide
 from logloss.training.penalty_factors import factors_of_matrix
+from logloss.training.problem import NEAR_MINIMUM
 from logloss.training.recipe import MOST_COEFFICIENTS, check_classes
 from logloss.training.sparse_lasso import find_lasso_optimum
 from logloss.training.sparse_lasso_problem import LassoProblem
@@ -222,7 +224,8 @@ def _lasso_model(
     optimum = find_lasso_optimum(problem, at, options.max_passes, working)
     ended = _Ended(optimum.at, optimum.total_loss, optimum.bound, optimum.passes, optimum.n_inner)
     least, notes = optimum.least_of_zeros, []
-    if options.l1 and least is not None and not optimum.at[1:][~problem.is_free].any():
+    is_optimum = optimum.bound <= max(problem.tolerance, NEAR_MINIMUM) * problem.sum_weight
+    if options.l1 and least is not None and is_optimum and not optimum.at[1:][~problem.is_free].any():
         of = "penalised coefficient" if problem.is_free.any() else "coefficient"
         notes = [f"every {of} is 0, as with any l1 of at least {significant(least * options.l1)}"]
     is_limited = optimum.has_reached_limit
@@ -241,7 +244,7 @@ class _Ended:
 
 
 def _start_of(problem: SparseProblem | LassoProblem, beside: BesideMatrix, model: object) -> Array:
-    """Where to begin: at coefficients, a model of as many columns, or all 0 and the log-odds of the base rate."""
+    """Where to begin: at coefficients, a model of as many columns, or all 0 and the intercept that is best then."""
     if isinstance(model, np.ndarray):
         return model
     at = np.zeros(1 + problem.n_columns)
@@ -251,9 +254,7 @@ def _start_of(problem: SparseProblem | LassoProblem, beside: BesideMatrix, model
     ):
         at[0], at[1:] = model.intercept, model.coef
     elif problem.fit_intercept:
-        at[0] = math.log(beside.base_rate / (1.0 - beside.base_rate))
-        if len(beside.offset):
-            at[0] -= np.average(beside.offset, weights=beside.mass if len(beside.mass) else None)
+        at[0] = best_intercept(problem.rows, beside.base_rate)
     return at
 
 

@@ -16,9 +16,9 @@ from typing import Any
 
 import numpy as np
 
-from logloss.answers.estimate import logit
 from logloss.data.rows import Array
 from logloss.data.sparse_rows import SparseRows
+from logloss.training.best_intercept import best_intercept
 from logloss.training.fit_options import FitOptions
 from logloss.training.fold_fits import ADDED_TO_ONE_CLASS, FoldFit, has_one_class
 from logloss.training.path_grid import Run, spaced
@@ -165,14 +165,14 @@ class SparseFold:
         return spaced(most, gradient, scales, n_values, is_wide=is_wide), n_passes + 2
 
     def _start(self) -> Array:
-        """Coefficients of 0 and the log-odds of the base rate, where that is their optimum."""
+        """Coefficients of 0 and the intercept that is best then."""
         at = np.zeros(1 + self.n_columns)
         if not self.options.fit_intercept:
             return at
         if math.isfinite(self.of_one_class):
             at[0] = self.of_one_class
-        elif not len(self.rows.offset):
-            at[0] = logit(float(self.rows.mass @ self.rows.labels) / self.sum_weight)
+        else:
+            at[0] = best_intercept(self.rows, float(self.rows.mass @ self.rows.labels) / self.sum_weight)
         return at
 
     def _problem(self) -> LassoProblem:

@@ -29,6 +29,8 @@ from logloss.training.sparse_lasso_problem import LassoPoint, LassoProblem
 MOST_FORMED, PAIRS_OF_VALUE = 256, 16.0
 # Steps on one working set, and halvings of one; the share of the expected gain that a step must make (Armijo).
 MOST_STEPS, MOST_HALVINGS, LEAST_GAIN = 100, 40, 1e-4
+# After so many halvings, as where hardly a row has any curvature, a step is shortened by more each time.
+MOST_BY_HALF, SHORTENED = 12, 16.0
 # What the curvature is multiplied with after steps that were too long is so much less after one that was not.
 EASED = 4.0
 # Coordinate descent: sweeps, and the share of what the step before gained that a sweep must gain.
@@ -89,7 +91,7 @@ def _moved(
         then = problem.evaluated(now.at + length * step)
         if then.objective <= now.objective - LEAST_GAIN * length * decrement + forgiven:
             return then, length, number
-        length /= 2.0
+        length /= 2.0 if number < MOST_BY_HALF else SHORTENED
     return None, length, MOST_HALVINGS
 
 

@@ -38,6 +38,13 @@ from logloss.training.separation import Separation
 MOST_LISTED = 200
 # The penalty of each column is the same.
 NO_FACTORS = np.zeros(0)
+# What a model of a dense table has, and why this one has not.
+TABLES = ("summary", "coefficient_table", "odds_ratios", "to_pandas")
+TESTS = ("wald_test", "likelihood_ratio_test", "term_table", "marginal_effects", "errors", "covariance")
+NO_ERRORS = "it has no standard errors, as the Hessian of all its columns is not formed"
+NOT_HERE = dict.fromkeys(TESTS, NO_ERRORS) | dict.fromkeys(
+    TABLES, f"{NO_ERRORS}. `print(model)` and `model.largest(n)` have the largest coefficients"
+)
 NO_FACTORS.flags.writeable = False
 
 
@@ -249,6 +256,11 @@ class WideModel(ModelPredictions, Answer):
     l1: float = 0.0
     penalty_factors: Array = field(default_factory=lambda: NO_FACTORS, compare=False)
     path: PenaltyPath | None = None
+
+    def __getattr__(self, name: str) -> Any:
+        """Of what other models have, why this one has not."""
+        why = NOT_HERE.get(name)
+        raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'" + (f": {why}." if why else ""))
 
     @property
     def n_nonzero(self) -> int:

@@ -11,11 +11,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from logloss.answers.estimate import logit
 from logloss.data.dense_matrix import NONE
 from logloss.data.rows import Array
 from logloss.data.source import KeptSource
 from logloss.data.sparse_rows import SparseRows
+from logloss.training.best_intercept import best_intercept
 from logloss.training.kept_rows import KeptRows
 from logloss.training.sparse_lasso import find_lasso_optimum
 from logloss.training.sparse_lasso_dual import duality_gap
@@ -53,8 +53,8 @@ def wide_start(problem: Problem, max_passes: int) -> tuple[Array | None, Problem
         ), problem
     lasso = _lasso_of(problem, rows)
     start = np.zeros(1 + lasso.n_columns)
-    if problem.fit_intercept and problem.roles.offset is None:
-        start[0] = logit(problem.base_rate)
+    if problem.fit_intercept:
+        start[0] = best_intercept(rows, problem.base_rate)
     working = None if problem.l1 else np.arange(lasso.n_columns)
     at = find_lasso_optimum(lasso, start, max_passes, working).at
     return _scaled(problem, at), replace(problem, other_bound=lambda at: _gap_at(problem, lasso, at))

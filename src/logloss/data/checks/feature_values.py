@@ -16,15 +16,26 @@ NO_COEFFICIENT = (
     'The model was fitted without missing values in this column: fill it, pass missing="drop" to give such rows no '
     'prediction, or train with missing="indicator" on rows with such gaps.'
 )
+# The same of a model that has no such indicators.
+NO_INDICATOR = (
+    "The model was fitted without missing values in this column, and beside hash(…) has no coefficient of them: fill "
+    'it, or pass missing="drop" to give such rows no prediction.'
+)
+
+# What to do where a number is infinite of which another is computed, and where a product of finite numbers is.
+IF_INFINITE = "Correct such values, or mark them as missing."
+IF_TOO_LARGE = "It is the product of finite numbers, and beyond 1.8e308: change their units."
 
 
-def checked_features(rows: Rows, roles: Roles, may_lack: frozenset[str]) -> tuple[Column, ...]:
-    """The features of rows that have no labels: finite, and nothing is missing but where it may be."""
+def checked_features(
+    rows: Rows, roles: Roles, may_lack: frozenset[str], hint: str = NO_COEFFICIENT
+) -> tuple[Column, ...]:
+    """The features of rows that have no labels: finite, and nothing is missing but where it may be, with a hint."""
     check = Check(rows, roles)
     for name in roles.features:
         lacking = None if name in may_lack else lacking_rows(check, name)
         if lacking is not None:
-            fail_missing(check, name, lacking, NO_COEFFICIENT)
+            fail_missing(check, name, lacking, hint)
     return features_of(check)
 
 
@@ -73,11 +84,19 @@ def _feature(check: Check, name: str) -> Column:
 
 def _fail_infinite(check: Check, name: str, column: Column, bad: Array) -> NoReturn:
     """Raise for the first row that is not finite; of a column that was computed, with the value of which it was."""
-    origin = column.origin
-    if origin is None:
-        check.fail(name, "must be finite", bad)
-    single = Rows({origin.name: Column(origin.values)}, check.rows.first_row, check.rows.place)
-    Check(single, check.roles, check.numbers).fail(origin.name, origin.expected, bad, origin.hint)
+    index = int(np.argmax(bad))
+    origin = next((each for each in column.origins if each.is_wrong[index]), None)
+    if origin is not None:
+        hint = IF_INFINITE if np.isinf(origin.values[index]) else origin.hint
+        _named(check, origin.name, origin.values).fail(origin.name, origin.expected, bad & origin.is_wrong, hint)
+    if column.origins:
+        _named(check, name, np.where(bad, np.inf, 0.0)).fail(name, "must be finite", bad, IF_TOO_LARGE)
+    check.fail(name, "must be finite", bad)
+
+
+def _named(check: Check, name: str, values: Array) -> Check:
+    """The check of one column of the same rows."""
+    return Check(Rows({name: Column(values)}, check.rows.first_row, check.rows.place), check.roles, check.numbers)
 
 
 def _check_matrix(check: Check, name: str, column: Column) -> None:
@@ -90,7 +109,6 @@ def _check_matrix(check: Check, name: str, column: Column) -> None:
         j = column.names.index(own)
         wrong = np.zeros(len(column.values), dtype=bool)
         wrong[unsound] = bad[:, j]
-        if column.origin is not None:
+        if column.origins:
             _fail_infinite(check, name, column, wrong)
-        single = Rows({own: Column(column.values[:, j])}, check.rows.first_row, check.rows.place)
-        Check(single, check.roles, check.numbers).fail(own, "must be finite", wrong)
+        _named(check, own, column.values[:, j]).fail(own, "must be finite", wrong)

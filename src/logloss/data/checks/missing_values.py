@@ -77,12 +77,13 @@ def _lacking_where_needed(check: Check, name: str) -> Array | None:
 def fail_missing(check: Check, name: str, lacking: Array, hint: str) -> NoReturn:
     """Raise for the first row that holds nothing."""
     column = check.rows.columns[name]
-    number = check.rows.first_row + int(np.argmax(lacking))
-    if column.origin is not None:
-        # Of a column that was computed: the one that lacks something, where that is known.
-        name = column.origin.name if np.isnan(column.origin.values[int(np.argmax(lacking))]) else name
+    index = int(np.argmax(lacking))
+    number = check.rows.first_row + index
+    if column.origins:
+        # Of a column that was computed: the one that lacks something.
+        name = next((origin.name for origin in column.origins if np.isnan(origin.values[index])), name)
     elif column.is_matrix:
-        name = column.names[int(np.argmax(np.isnan(column.values[int(np.argmax(lacking))])))]
+        name = column.names[int(np.argmax(np.isnan(column.values[index])))]
     others = int(np.count_nonzero(lacking))
     more = f" (at least {others:,} such rows)" if others > 1 else ""
     where = check.rows.place.where(number)

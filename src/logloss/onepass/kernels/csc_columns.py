@@ -174,7 +174,8 @@ def descend_columns(
 def dual_rows(indptr, indices, data, y, mass, offset, b, w, move_b, move, theta, inexact, curvatures, sums):
     """A dual point: θ = residual + curvature·(move_b + xᵀmove) of each row, so that y + θ / mass lies in [0, 1].
 
-    inexact: in units of what θ is rounded, the mass of shares, 0 of classes. sums: `N_DUAL` of them, rounding included.
+    inexact: in units of what θ is rounded, the mass of shares, 0 of classes. curvatures: 0 where the probability is
+    rounded to 0 or 1. sums: `N_DUAL` of them, rounding included.
     Cost: 20 ns a row and 2 ns a value.
     """
     unit = 2.0**-53
@@ -194,7 +195,8 @@ def dual_rows(indptr, indices, data, y, mass, offset, b, w, move_b, move, theta,
             t += x * move[j]
         label = np.float64(y[i])
         _, r, c = logistic_row(label, m, z)
-        point = min(max(r + c * t, -label * m), (1.0 - label) * m)
+        least, most = -label * m, (1.0 - label) * m
+        point = min(max(r + c * t, least), most)
         # Of classes the point is what θ says; of shares θ is rounded, as is where it is cut.
         inexact[i] = 0.0 if label == 0.0 or label == 1.0 else m
         theta[i], curvatures[i] = point, c
@@ -202,7 +204,12 @@ def dual_rows(indptr, indices, data, y, mass, offset, b, w, move_b, move, theta,
         off = unit * (indptr[i + 1] - indptr[i] + 4) * size
         far = c * (abs(t) + 2.0 * off) + 8.0 * unit * (inexact[i] + abs(r) + c * abs(t))
         if far > 0.0:
-            sums[DISTANCE] += far / c * far * np.exp(off) if c > 0.0 else np.inf
+            distance = far / c * far * np.exp(off) if c > 0.0 else np.inf
+            if point in (least, most):
+                # The probability is 0 or 1, and is not moved from there.
+                distance = min(distance, m * np.exp(off - z if point == most else off + z))
+                curvatures[i] = 0.0
+            sums[DISTANCE] += distance
         sums[LARGEST_MOVE] = max(sums[LARGEST_MOVE], abs(t))
 
 
