@@ -110,7 +110,7 @@ def merge(outputs: Outputs, summaries: tuple[str, ...]) -> None:
 @everywhere
 @given_outputs
 def show(outputs: Outputs, file: str) -> None:
-    """Show a saved summary, model, calibration, comparison, difference or plan."""
+    """Show a saved summary, model, calibration, comparison, difference, plan or segments."""
     outputs.check(file)
 
     from logloss.files.load import load

@@ -21,7 +21,7 @@ from logloss.inference.variance import figures_of
 from logloss.segmentation.answer import Segments
 from logloss.segmentation.cut import Cut, cut_of
 from logloss.segmentation.search import Search, search
-from logloss.segmentation.tables import high_losses_table, miscalibrated_table
+from logloss.segmentation.segment_tables import high_losses_table, miscalibrated_table
 from logloss.text import counted, printable
 
 if TYPE_CHECKING:

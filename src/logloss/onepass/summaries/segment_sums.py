@@ -229,6 +229,16 @@ class _SegmentWorkspace:
         for f in range(values.shape[1]):
             self.all_buckets[:, f] += np.bincount(buckets, values[:, f], minlength=cut.n_buckets)
 
+    def _of_named(self) -> dict[str, Any]:
+        """The sums of the segments that are shifted, if there are any."""
+        if not self.cut.named:
+            return {}
+        return {
+            "named_scores": self.scores,
+            "named_information": self.information,
+            "named_variance": self.variance,
+        }
+
     def freeze(self) -> SegmentSums:
         """The summary of the blocks that were added."""
         if self.summary.n_rows == 0:
@@ -240,9 +250,7 @@ class _SegmentWorkspace:
             total=self.total,
             buckets=self.buckets,
             all_buckets=self.all_buckets,
-            named_scores=self.scores,
-            named_information=self.information,
-            named_variance=self.variance,
+            **self._of_named(),
         )
 
 
