@@ -573,7 +573,7 @@ def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model,
     x = np.arange(200) % 10
     added = logloss.fit({"x": x, "y": (x > 4) ^ (np.arange(200) % 7 == 0)}, "y", shapes="auto", leave_one_out=False)
     wide = logloss.fit(scipy.sparse.csr_array(np.eye(10)[x]), x > 4, l2=1.0)
-    found = logloss.segments({"x": x, "y": x > 4, "p": [0.5] * 200}, y_true="y", y_proba="p")
+    found = logloss.segments({"x": x, "y": x > 4, "p": 0.2 + 0.03 * x}, y_true="y", y_proba="p")
     answers = (measured, model, added, wide, compared, logloss.calibrate(measured), moved, planned, found)
     assert form in FORMATS
     assert {answer.kind for answer in answers} == set(ROOMS)

@@ -264,7 +264,7 @@ def test_the_null_of_independent_segments_is_that_of_sidak():
 @pytest.mark.parametrize(
     ("change", "options", "message"),
     [
-        ({}, {"features": ["y", "age"]}, 'must not be the label: "y"'),
+        ({}, {"features": ["y", "age"]}, '"y" has the labels, and is no feature'),
         ({}, {"features": ["agee"]}, 'Did you mean "age"'),
         ({}, {"most": 0}, "from 1 to 30"),
         ({"y": np.zeros(4_000, int)}, {}, "both classes must occur"),
@@ -279,7 +279,7 @@ def test_what_cannot_be_searched_is_refused_by_its_words(change, options, messag
 
 
 def test_a_comparison_of_a_feature_is_the_label():
-    with pytest.raises(logloss.DataError, match="must not be the label"):
+    with pytest.raises(logloss.DataError, match='"age" has the labels, and is no feature'):
         logloss.segments(planted(), y_true="age >= 40", y_proba="p", features=["age"])
 
 

@@ -22,7 +22,7 @@ from logloss.segmentation.answer import Segments
 from logloss.segmentation.cut import Cut, cut_of
 from logloss.segmentation.search import Search, search
 from logloss.segmentation.segment_tables import high_losses_table, miscalibrated_table
-from logloss.text import counted, printable
+from logloss.text import counted
 
 if TYPE_CHECKING:
     from logloss.onepass.summaries.segment_sums import SegmentCells, SegmentSums
@@ -160,7 +160,7 @@ def segments(
 
 
 def _bound(table: Any, requested: RowOptions, features: Any, exclude: str | Sequence[str]) -> tuple[Source, Roles]:
-    """The source and its roles; the label among the features is refused."""
+    """The source and its roles; there must be a feature."""
     if requested.y_true is None and features is None:
         raise DataError(
             "columns to search are needed: pass a table and `y_true` by its name, or `features=` beside the arrays, "
@@ -171,12 +171,6 @@ def _bound(table: Any, requested: RowOptions, features: Any, exclude: str | Sequ
     source, roles = bind(
         table, requested, features=OTHERS if features is None else features, exclude=tuple(map(str, exclude))
     )
-    label = roles.y_true if roles.label_test is None else roles.label_test.column
-    if label in roles.features:
-        raise DataError(
-            f'a feature must not be the label: "{printable(label)}" is `y_true`, and every segment of it would be of '
-            "one class. Leave it out of `features`."
-        )
     if not roles.features:
         raise DataError("no feature is left to search: every column of the table has another role. Name `features`.")
     return source, replace(roles, keeps_gaps=True)
