@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import subprocess
 import sys
@@ -141,7 +142,48 @@ QUOTED: list[tuple[str, str, list[str]]] = [
         "of {:,} values of 16 digits | {:.2f} s; {:.1f} times as long",
         [f"sparse_files / reading / text / {name}" for name in ("values", "seconds", "of_ours")],
     ),
+    *(
+        (
+            "docs/late-labels.md",
+            f"| {case} | {text} | {{:.0f}}% | {{:.0f}}% |",
+            [f"unlabelled / expectations / {case}: {shift} / {name}" for name in ("loss", "shift")],
+        )
+        for case in ("600 + 300 overconfident", "3,000 + 1,500 bent", "6,000 + 2,500 rare")
+        for shift, text in (
+            ("nothing", "nothing"),
+            ("base rate", "the base rate"),
+            ("scores", "the scores"),
+            ("concept", "P(label \\| score)"),
+        )
+    ),
+    *(
+        (
+            "docs/late-labels.md",
+            f"| {case} | {{:.0f}}% | {{:.0f}}% | {{:.0f}}% |",
+            [f"unlabelled / expectations / {case}: base rate / {name}" for name in ("at_rate", "rate", "fit")],
+        )
+        for case in ("600 + 300 overconfident", "3,000 + 1,500 bent", "6,000 + 2,500 rare")
+    ),
+    *(
+        (
+            "docs/prediction-intervals.md",
+            f"| {kind} | {n_rows} | {{:.0f}}% |",
+            [f"unlabelled / intervals / model, {kind}, {n_rows} rows / coverage_percent"],
+        )
+        for kind, n_rows in (("information", "200"), ("information", "2,000"), ("HC3", "200"), ("clusters", "600"))
+    ),
+    (
+        "docs/prediction-intervals.md",
+        "{:.0f}% of the cases with 200 calibration rows, and in {:.0f}% with 2,000",
+        [f"unlabelled / intervals / Venn–Abers pair, {n_rows} rows / contains_percent" for n_rows in ("200", "2,000")],
+    ),
     ("docs/scale.md", "| an empty summary of `measure` | {:,} |", ["scale / traffic / measure / there"]),
+    (
+        "docs/watch.md",
+        "A year of daily summaries of 2,000 rows is watched in {:.2f} s of processor time; reading them from their files "
+        "takes {:.1f} s",
+        [f"monitoring / year / 365 days / {name}" for name in ("seconds", "read_seconds")],
+    ),
     *(
         (
             "docs/firth.md",
@@ -173,6 +215,9 @@ MARKS = {
         ("docs/scikit-learn.md", "tests"),
         ("docs/shapes.md", "held-out losses"),
         ("docs/sparse.md", "times"),
+        ("docs/thresholds.md", "coverage of thresholds"),
+        ("docs/gate.md", "gate"),
+        ("docs/watch.md", "alarms"),
     )
 }
 
@@ -335,6 +380,29 @@ def times_of_sparse() -> str:
     return f"{squares}\nArrays:\n\n{dense}\nUnder an L1 penalty:\n\n{absolute}"
 
 
+def errors_of_verdicts() -> str:
+    """The percentage of verdicts of non-inferiority, as Markdown."""
+    rows = ["| candidate | fixed number of rows | sequence, at the end | sequence, at any look |", "| --- " * 4 + "|"]
+    for case, line in lines("monitoring", "gate").items():
+        cells = [f"{line[name]:.1f}%" if name in line else "" for name in ("fixed_percent", "sequence_percent")]
+        cells.append(f"{line['any_look_percent']:.1f}%" if "any_look_percent" in line else "")
+        rows.append(f"| {case} | {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
+def alarms() -> str:
+    """Runs with a false alarm, and delays, as Markdown."""
+    rows = ["| no change; population | dependent | independent |", "| --- " * 3 + "|"]
+    for case, line in lines("monitoring", "false_alarms").items():
+        rows.append(f"| {case} | {line['dependent_percent']:.1f}% | {line['independent_percent']:.1f}% |")
+    rows += ["", "| change after half of the run | detected | median periods | false before |", "| --- " * 4 + "|"]
+    for case, line in lines("monitoring", "delay").items():
+        median = "not within the run" if line["median_periods"] is None else f"{line['median_periods']:g}"
+        cells = f"{line['detected_percent']:.0f}%", median, f"{line['false_percent']:.1f}%"
+        rows.append(f"| {case} | {' | '.join(cells)} |")
+    return "\n".join(rows) + "\n"
+
+
 def times_beside_peers(program: str, peers: list[str]) -> str:
     """Our seconds for each table, and how many times as long peers take; more than so many where one has not come near."""
     cases = lines(program, "tables")
@@ -355,11 +423,32 @@ def times_of_ours(line: dict[str, float]) -> str:
     return f"> {line['of_ours_and_not_there']:.0f}×" if "of_ours_and_not_there" in line else ""
 
 
+def thresholds_tables() -> str:
+    """Coverage, optimism and milliseconds of thresholds as Markdown."""
+    cases = lines("thresholds", "thresholds")
+    rows = ["| population | hold, of 24 | mean | lowest | highest |", "| --- | --- | --- | --- | --- |"]
+    for case, of in cases.items():
+        if "mean_percent" in of:
+            ends = f"{of['mean_percent']:.1f}% | {of['lowest_percent']:.1f}% | {of['highest_percent']:.1f}%"
+            rows.append(f"| {case} | {of['holds']} | {ends} |")
+    rows += ["", "| population | true cost above the lowest on the rows | optimism |", "| --- | --- | --- |"]
+    for case, of in cases.items():
+        if "optimism" in of:
+            rise = f"{of['rise_on_new_rows']:.4f} ± {of['error']:.4f}"
+            rows.append(f"| {case.removeprefix('chosen: ')} | {rise} | {of['optimism']:.4f} |")
+    rows += ["", "| summary | milliseconds |", "| --- | --- |"]
+    rows += [f"| {case} | {of['ms_of_processor']:.1f} |" for case, of in cases.items() if "ms_of_processor" in of]
+    return "\n".join(rows) + "\n"
+
+
 TABLES = {
+    "docs/thresholds.md": thresholds_tables,
     "docs/inference.md": coverage_of_claims,
     "docs/scikit-learn.md": passed_tests,
     "docs/shapes.md": held_out_losses,
     "docs/sparse.md": times_of_sparse,
+    "docs/gate.md": errors_of_verdicts,
+    "docs/watch.md": alarms,
 }
 
 
@@ -411,6 +500,15 @@ def test_shapes_are_no_worse_than_a_line_beyond_noise():
     compared = [line for case, line in cases.items() if case.endswith(", shapes")]
     assert len(compared) >= 8
     assert all(line["less_linear"] > -2.78 * line["error"] for line in compared)
+
+
+def test_verdicts_and_alarms_are_wrong_in_at_most_5_percent():
+    """But for noise: two standard errors of the number of simulated series; shocks contradict independent rows."""
+    of_verdicts = [line for case, line in lines("monitoring", "gate").items() if case.startswith("worse")]
+    assert all(share <= 5 + 200 * math.sqrt(0.0475 / 200) for line in of_verdicts for share in line.values())
+    for case, line in lines("monitoring", "false_alarms").items():
+        names = ["dependent_percent"] + ["independent_percent"] * (case not in ("shocks", "sizes"))
+        assert all(line[name] <= 5 + 200 * math.sqrt(0.0475 / record("monitoring")["sizes"]["runs"]) for name in names)
 
 
 def test_memory_does_not_grow_with_the_number_of_rows():

@@ -49,7 +49,7 @@ def test_rows_without_a_label_enter_no_mean_and_stand_beside(kind, has_weights):
     near = 1e-7 if kind == "float32" else 1e-13
     assert m.unlabelled_mean_proba == pytest.approx(np.average(P[LATE], weights=w), abs=near)
     assert m.unlabelled_expected_log_loss == pytest.approx(np.average(entropy(P[LATE]), weights=w), abs=near)
-    late = f"{LATE.sum()} rows label missing; mean predicted {m.unlabelled_mean_proba:.4f}, expected loss "
+    late = f"rows {LATE.sum()} 31.8% of all rows mean predicted {m.unlabelled_mean_proba:.4f} labelled rows"
     assert late in " ".join(repr(m).split())
     assert m.to_dict()["n_unlabelled"] == LATE.sum()
 

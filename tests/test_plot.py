@@ -193,7 +193,9 @@ def test_loss_concentration_is_that_of_sorted_losses():
 def test_a_concentration_that_is_not_defined_is_refused_with_the_reason(labels, proba, reason):
     m = logloss.measure(labels, proba)
     assert logloss.drawing(m, "concentration").sentence == f"Not available: {reason}."
-    message = f'^the picture "concentration" cannot be drawn: {reason}. Available: reliability, decomposition.$'
+    curves = "" if sum(labels) == len(labels) else "roc, precision_recall, "
+    available = f"reliability, decomposition, decision, {curves}thresholds"
+    message = f'^the picture "concentration" cannot be drawn: {reason}. Available: {available}.$'
     with pytest.raises(DataError, match=message):
         m.plot("concentration")
 
@@ -384,7 +386,10 @@ def test_an_infinite_change_is_refused():
 
 
 def test_a_picture_that_does_not_exist_is_refused_with_those_that_do(measured):
-    message = r'a Measurement has no picture "pie"\. It has: reliability, decomposition, concentration, groups\.'
+    curves = "decision, roc, precision_recall, thresholds"
+    message = (
+        rf'a Measurement has no picture "pie"\. It has: reliability, decomposition, concentration, {curves}, groups\.'
+    )
     with pytest.raises(DataError, match=message):
         measured.plot("pie")
 
@@ -475,7 +480,7 @@ def run_python(code):
 @pytest.mark.parametrize("look", ["default", "dark_background", "ggplot"])
 def test_axes_that_are_given_keep_their_frame_and_colours(measured, model, compared, look):
     with pyplot.style.context(look):
-        figure, axes = pyplot.subplots(4, 3)
+        figure, axes = pyplot.subplots(5, 3)
         sides = {name: side.get_visible() for name, side in axes.flat[0].spines.items()}
         drawn = [(answer, kind) for answer in (measured, model, compared) for kind in kinds(answer)]
         for ax, (answer, kind) in zip(axes.flat, drawn, strict=False):
@@ -574,7 +579,8 @@ def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model,
     added = logloss.fit({"x": x, "y": (x > 4) ^ (np.arange(200) % 7 == 0)}, "y", shapes="auto", leave_one_out=False)
     wide = logloss.fit(scipy.sparse.csr_array(np.eye(10)[x]), x > 4, l2=1.0)
     found = logloss.segments({"x": x, "y": x > 4, "p": 0.2 + 0.03 * x}, y_true="y", y_proba="p")
-    answers = (measured, model, added, wide, compared, logloss.calibrate(measured), moved, planned, found)
+    run = logloss.watch([logloss.measure(*forecasts(300, seed=k)) for k in range(12)], alpha=0.999)
+    answers = (measured, model, added, wide, compared, logloss.calibrate(measured), moved, run, planned, found)
     assert form in FORMATS
     assert {answer.kind for answer in answers} == set(ROOMS)
     for answer in answers:

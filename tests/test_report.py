@@ -378,6 +378,9 @@ def answers(measured):
         "calibration": logloss.calibrate(measured),
         "comparison": shown,
         "difference": logloss.diff(measured, logloss.measure(*forecasts(1_000, seed=2))),
+        "monitoring": logloss.watch(
+            [logloss.measure(*forecasts(1_000, seed=k)) for k in range(11)], within="independent"
+        ),
         "plan": logloss.plan(std=0.1, difference=0.01),
         "segments": logloss.segments(
             {"origin": names, "y": np.where(names == "White", 1 - labels, labels), "p": proba}, y_true="y", y_proba="p"

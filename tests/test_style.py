@@ -31,6 +31,7 @@ show.words
 show.page
 files
 segmentation
+monitoring
 difference
 comparison
 calibration

@@ -22,6 +22,7 @@ for _kind, _file in {
     "calibration": "fitted_file:save_fitted",
     "comparison": "saved_answer:save_answer",
     "difference": "saved_answer:save_answer",
+    "monitoring": "saved_answer:save_answer",
     "plan": "saved_answer:save_answer",
     "segments": "saved_answer:save_answer",
 }.items():
@@ -69,7 +70,7 @@ if TYPE_CHECKING:
     from logloss.answers.estimate import Estimate
     from logloss.answers.small_table import SmallTable
     from logloss.calibration import Calibration, calibrate
-    from logloss.comparison import Comparison, PairwiseComparison, Plan, SequentialAnalysis, compare, plan
+    from logloss.comparison import Comparison, PairwiseComparison, Plan, SequentialAnalysis, Verdict, compare, plan
     from logloss.difference import Difference, diff
     from logloss.errors import (
         ConvergenceWarning,
@@ -82,13 +83,16 @@ if TYPE_CHECKING:
     )
     from logloss.estimators import AdditiveClassifier, Calibrator, LogisticRegression, LogisticRegressionCV
     from logloss.files.load import load
+    from logloss.inference.decision_costs import DecisionCosts
     from logloss.inference.decomposition import Miscalibration
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
+    from logloss.monitoring import Monitoring, watch
     from logloss.segmentation import Segments, segments
     from logloss.show.drawings import Drawing, drawing
     from logloss.show.explanation.answer import Explanation
     from logloss.show.explanation.explain import explain
+    from logloss.show.plot import plot
     from logloss.training.additive_model import AdditiveModel
     from logloss.training.fit import fit
     from logloss.training.hashed_model import HashedModel as HashedModel
@@ -111,6 +115,8 @@ _HOMES = {
     "load": "files.load",
     "drawing": "show.drawings",
     "Drawing": "show.drawings",
+    "plot": "show.plot",
+    "DecisionCosts": "inference.decision_costs",
     "compare": "comparison",
     "Comparison": "comparison",
     "PairwiseComparison": "comparison",
@@ -118,9 +124,12 @@ _HOMES = {
     "Plan": "comparison",
     "diff": "difference",
     "Difference": "difference",
+    "watch": "monitoring",
+    "Monitoring": "monitoring",
     "SequentialAnalysis": "comparison",
     "segments": "segmentation",
     "Segments": "segmentation",
+    "Verdict": "comparison",
     "calibrate": "calibration",
     "Calibration": "calibration",
     "Calibrator": "estimators",
@@ -159,6 +168,7 @@ __all__ = [
     "ConvergenceWarning",
     "SequentialAnalysis",
     "DataError",
+    "DecisionCosts",
     "Difference",
     "Drawing",
     "EngineError",
@@ -171,6 +181,7 @@ __all__ = [
     "Measurement",
     "Miscalibration",
     "MissingPackage",
+    "Monitoring",
     "PairEffect",
     "Plan",
     "Segments",
@@ -179,6 +190,7 @@ __all__ = [
     "SmallTable",
     "TermEffect",
     "SourceNotFound",
+    "Verdict",
     "HashedModel",
     "WideModel",
     "calibrate",
@@ -195,7 +207,9 @@ __all__ = [
     "measure",
     "plan",
     "segments",
+    "plot",
     "surprisal",
+    "watch",
 ]
 # `from logloss import *` takes every name at once and must work without scikit-learn; asked for by name, the estimators
 # tell how to install it.

@@ -16,6 +16,7 @@ from logloss.calibration.certified_gap import certified_gap
 from logloss.calibration.map_fits import FitData
 from logloss.calibration.maps import IDENTITY, METHODS, MIXTURE, ScoreMap, StackedMap
 from logloss.calibration.selection import AUTO, CrossFit, cross_fitted, fitted_stack
+from logloss.calibration.venn_abers import VennAbers
 from logloss.data.block import Block
 from logloss.data.request import RowOptions, described
 from logloss.data.values import Value
@@ -211,6 +212,7 @@ def calibrated(record: SummaryRecord, *, method: str, n_folds: int, random: np.r
         source=record.source,
         positive=record.question.positive,
         notes=record.notes,
+        venn_abers_pair=VennAbers.of(bins.table),
     )
 
 

@@ -20,8 +20,9 @@ from logloss.cli.measure_command import measure, merge, show
 from logloss.cli.options import cli
 from logloss.cli.plan_command import plan
 from logloss.cli.segments_command import segments
+from logloss.cli.watch_command import watch
 
-for command in (demo, measure, merge, show, fit, predict, calibrate, compare, plan, diff, segments):
+for command in (demo, measure, merge, show, fit, predict, calibrate, compare, plan, diff, segments, watch):
     cli.add_command(command)
 
 __all__ = ["cli", "main"]

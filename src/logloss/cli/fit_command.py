@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import click
 
+from logloss.answers.estimate import CONFIDENCE
 from logloss.cli.inputs import check_label, split, split_features
 from logloss.cli.options import everywhere, fail_if_option, keywords, output, rows, seen
 from logloss.cli.outputs import Outputs, given_outputs
@@ -39,6 +40,19 @@ def path_of(_context: click.Context, option: click.Parameter, given: str | None)
             f"{option.opts[0]} takes no value, a number of values, or values such as 10,1,0.1; got {given!r}. Without "
             "a value it must not come directly before a file."
         ) from error
+
+
+def level_of(_context: click.Context, _option: click.Parameter, given: str | None) -> str | None:
+    """`--interval` from the command line: no value, or a confidence level."""
+    try:
+        if given in (None, ALONE) or 0 < float(given) < 1:
+            return given
+    except ValueError:
+        pass
+    raise click.UsageError(
+        f"--interval takes no value, or a confidence level such as 0.9; got {given!r}. Without a value it must not "
+        "come directly before a file."
+    )
 
 
 def ratios_of(given: str | None) -> list[float] | None:
@@ -323,6 +337,15 @@ def fit(
 @click.option(
     "--calibration", metavar="C", help="Calibration written by `logloss calibrate -o`, applied to the predictions."
 )
+@click.option(
+    "--interval",
+    is_flag=False,
+    flag_value=ALONE,
+    callback=level_of,
+    metavar="[LEVEL]",
+    help="Write limits of the probability, y_proba_low and y_proba_high: of the model at this confidence level (0.95 "
+    "if left out), by the delta method; with --calibration its Venn–Abers pair, which has no level.",
+)
 @click.option("--negatives-kept", type=float, default=1.0, metavar="R", help="Share of negatives that training kept.")
 @click.option(
     "--keep", metavar="A,B", help="Columns to write beside the predictions; of svmlight files `label` is the only one."
@@ -341,6 +364,7 @@ def predict(
     model: str,
     files: tuple[str, ...],
     calibration: str | None,
+    interval: str | None,
     negatives_kept: float,
     keep: str | None,
     missing: str | None,
@@ -361,27 +385,44 @@ def predict(
     from logloss.files.storage import replacing
     from logloss.training.matrix_input import is_svmlight
     from logloss.training.predict import ScoredSource, notes_on_lacking
-    from logloss.training.written_predictions import mapping_of, scored_svmlight, write_predictions
+    from logloss.training.prediction_interval import SourceWithErrors
+    from logloss.training.written_predictions import ProbabilityLimits, mapping_of, scored_svmlight, write_predictions
 
-    predictor = load_model(model).predictor
-    mapped = mapping_of(None if calibration is None else load_as(Calibration, calibration), negatives_kept)
+    fitted = load_model(model)
+    predictor = fitted.predictor
+    calibrated = None if calibration is None else load_as(Calibration, calibration)
+    mapped = mapping_of(calibrated, negatives_kept)
+    limits = None
+    if interval is not None:
+        if calibrated is not None and interval != ALONE:
+            raise click.UsageError("--interval has no level with --calibration: a Venn–Abers pair is written.")
+        level = CONFIDENCE if interval == ALONE else float(interval)
+        limits = ProbabilityLimits.of(fitted, calibrated, negatives_kept, level)
+    errors = None if limits is None else limits.errors
     table = outputs.opened(files, no_header=no_header)
     caught: list[warnings.WarningMessage] = []
-    scored: ScoredSource | MemorySource
+    scored: ScoredSource | SourceWithErrors | MemorySource
     with ExitStack() as stack:
         progress = stack.enter_context(outputs.bar(table))
         if is_svmlight(table):
             with warnings.catch_warnings(record=True) as caught:
                 warnings.simplefilter("always")
-                scored = scored_svmlight(table, predictor, progress)
+                scored = scored_svmlight(table, predictor, progress, errors)
         else:
             # A model of a sparse matrix refuses a table as it is read.
             scored = ScoredSource(table, cast("Predictor", predictor), predictor.answer_to(missing))
+            scored = scored if errors is None else SourceWithErrors(scored, errors)
         if path == "-":
             stack.enter_context(stdout_named())
         stream = sys.stdout.buffer if path == "-" else stack.enter_context(replacing(path))
         n_rows = write_predictions(
-            scored, stream, kind or "csv", keep=split(keep, table) or (), mapped=mapped, progress=progress
+            scored,
+            stream,
+            kind or "csv",
+            keep=split(keep, table) or (),
+            mapped=mapped,
+            limits=limits,
+            progress=progress,
         )
     if outputs.as_json and path != "-":
         to_stdout(f'{{"schema": 1, "n_rows": {n_rows}}}')

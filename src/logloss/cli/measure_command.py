@@ -7,6 +7,7 @@ from typing import Any
 
 import click
 
+from logloss.cli.decision_options import Asked, decides
 from logloss.cli.inputs import check_label, split, typed
 from logloss.cli.options import everywhere, fail_if_option, keywords, one_or_two, rows, seen, writes_summary
 from logloss.cli.outputs import Outputs, advice_on, calibrating, calibrating_rows, given_outputs
@@ -20,13 +21,14 @@ from logloss.cli.outputs import Outputs, advice_on, calibrating, calibrating_row
 @click.option(
     "--group", multiple=True, metavar="V", help="Group of --by to report (repeatable); all others are pooled."
 )
-@rows("cluster", "keep", "negatives_kept", "missing", "no_header")
+@rows("cluster", "keep", "negatives_kept", "missing", "unlabelled", "no_header")
 @click.option(
     "--name",
     default="",
     metavar="TEXT",
     help="Name of the rows. Samples that are equal row by row can only be merged under different names.",
 )
+@decides
 @fail_if_option
 @writes_summary
 @seen
@@ -57,6 +59,7 @@ def measure(
         )
     if group and len(words["by"]) != 1:
         raise click.UsageError("--group names values of one column: give --by exactly once.")
+    asked = Asked.taken_from(words)
     outputs.check(*files, model)
 
     from logloss import measurement
@@ -82,7 +85,14 @@ def measure(
     else:
         command = calibrating_rows(files, {"-y": y_true, "-p": y_proba, "-z": y_logit}, words)
     kept = "distinct predictions, none of them binned" if measured.is_exact else "bins of predictions"
-    outputs.deliver(measured, f"{measured.n_scores:,} {kept}", advice=partial(advice_on, measured, command))
+    added = asked.of(measured)
+    outputs.deliver(
+        measured,
+        f"{measured.n_scores:,} {kept}",
+        advice=partial(advice_on, measured, command),
+        text=added.after(measured),
+        added=added.figures,
+    )
 
 
 @click.command()
@@ -105,12 +115,14 @@ def merge(outputs: Outputs, summaries: tuple[str, ...]) -> None:
 
 @click.command()
 @click.argument("file", metavar="FILE")
+@decides
 @fail_if_option
 @seen
 @everywhere
 @given_outputs
-def show(outputs: Outputs, file: str) -> None:
-    """Show a saved summary, model, calibration, comparison, difference, plan or segments."""
+def show(outputs: Outputs, file: str, **words: Any) -> None:
+    """Show a saved summary, model, calibration, comparison, difference, run of periods, plan or segments."""
+    asked = Asked.taken_from(words)
     outputs.check(file)
 
     from logloss.files.load import load
@@ -123,4 +135,10 @@ def show(outputs: Outputs, file: str) -> None:
             f"{file} holds text and figures only; `logloss {found.maker}` makes its pictures and report."
         )
     is_measured = isinstance(found, Measurement)
-    outputs.deliver(found, advice=partial(advice_on, found, calibrating(file)) if is_measured else None)
+    added = asked.of(found, file)
+    outputs.deliver(
+        found,
+        advice=partial(advice_on, found, calibrating(file)) if is_measured else None,
+        text=added.after(found),
+        added=added.figures,
+    )

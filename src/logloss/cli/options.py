@@ -11,7 +11,8 @@ from logloss.version import __version__
 
 Function = Callable[..., Any]
 FAILS_IF = (
-    'Exit with 1 if this is true: "log_loss_nats > 0.36" (repeatable). Names are the keys of --json; nan is a failure.'
+    'Exit with 1 if this is true: "log_loss_nats > 0.36", "non_inferior == false" (repeatable). Names are the keys of '
+    "--json; nan is a failure."
 )
 PICTURE = (
     "Which picture --plot writes, for example reliability, concentration, or age,hours for a pair; by default the "
@@ -106,6 +107,13 @@ OPTIONS: dict[str, Function] = {
         type=click.Choice(["error", "drop"]),
         default="error",
         help="What to do with rows in which a value is missing.",
+        show_default=True,
+    ),
+    "unlabelled": click.option(
+        "--unlabelled",
+        type=click.Choice(["error", "keep"]),
+        default="error",
+        help="Rows that lack only a label: an error, or kept apart, with their expected log loss.",
         show_default=True,
     ),
     "no_header": click.option(

@@ -79,6 +79,8 @@ class Bar:
 
 FAILED = 1
 FAILURE = re.compile(r"\s*(?P<name>\w+)\s*(?P<operator>>=|<=|==|!=|>|<)\s*(?P<bound>\S+)\s*")
+# The truth values of JSON, as numbers.
+TRUTH = {"true": 1.0, "false": 0.0}
 HOLDS: dict[str, Callable[[float, float], bool]] = {
     ">=": lambda a, b: a >= b,
     "<=": lambda a, b: a <= b,
@@ -98,9 +100,9 @@ class FailIf(NamedTuple):
     bound: float
 
 
-def judge(answer: Answer, tests: list[FailIf]) -> None:
-    """Exit with 1 if a --fail-if is true."""
-    figures = answer.to_dict() if tests else {}
+def judge(answer: Answer, tests: list[FailIf], added: Mapping[str, Any]) -> None:
+    """Exit with 1 if a --fail-if is true; added: figures beside those of the answer."""
+    figures = answer.to_dict() | dict(added) if tests else {}
     failed = [test for test in tests if fails(figures, test)]
     for test in failed:
         name, why = test.figure, ""
@@ -116,7 +118,8 @@ def parsed_test(text: str) -> FailIf:
     """A --fail-if test from its text."""
     match = FAILURE.fullmatch(text)
     try:
-        bound = float(match["bound"]) if match else math.nan
+        word = match["bound"] if match else "nan"
+        bound = TRUTH[word.lower()] if word.lower() in TRUTH else float(word)
     except ValueError:
         match = None
     if match is None:
@@ -212,12 +215,13 @@ class Outputs:
         caught: Iterable[warnings.WarningMessage] = (),
         has_notes: bool = True,
         text: str | None = None,
+        added: Mapping[str, Any] | None = None,
     ) -> None:
         """Write an answer to the files that were named, print it, and exit with 1 if a --fail-if is true.
 
         remark: printed beside the time; None where no rows were read. advice: printed after the
         answer. has_notes: whether the notes of the answer are not in its text. text: what is printed in place of
-        the answer.
+        the answer. added: figures beside those of the answer.
         """
         if self.output is not None:
             answer.save(self.output)
@@ -234,7 +238,7 @@ class Outputs:
             with as_usage():
                 save(answer, self.plot, kind)
         to_stdout(
-            json.dumps(answer.to_dict(), allow_nan=False, indent=1)
+            json.dumps(answer.to_dict() | dict(added or {}), allow_nan=False, indent=1)
             if self.as_json
             else in_shell_words(repr(answer) if text is None else text)
         )
@@ -246,7 +250,7 @@ class Outputs:
                 self.say_time(remark)
             if has_notes:
                 say_notes(answer.notes)
-        judge(answer, self.tests)
+        judge(answer, self.tests, added or {})
 
     def say_time(self, remark: str) -> None:
         """A remark on the rows read, and how long it took."""
@@ -298,8 +302,9 @@ def calibrating_rows(files: tuple[str, ...], forecast: Mapping[str, Any], words:
     clause |= {f"--{name.replace('_', '-')}": words[name] for name in ("counts", "pos_label", "cluster")}
     if words["negatives_kept"] not in (None, 1):
         clause["--negatives-kept"] = f"{words['negatives_kept']:g}"
-    if words["missing"] != "error":
-        clause["--missing"] = words["missing"]
+    # Labels that came later are missing ones for a calibration.
+    if words["missing"] != "error" or words["unlabelled"] == "keep":
+        clause["--missing"] = "drop"
     named = list(files)
     for option, value in clause.items():
         values = value if isinstance(value, tuple) else (value,)

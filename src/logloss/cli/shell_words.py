@@ -28,7 +28,7 @@ PYTHON_ONLY = (
     (re.compile(r"; or pass an array as `\w+`"), ""),
     (re.compile(r" \(in the shell (-\w)\)"), ""),
     (re.compile(r"`?\blogloss\.(\w+)`?(?:\(\))?"), r"`logloss \1`"),
-    (re.compile(r"\b(diff|plan|measure|merge)\(\) takes"), r"`logloss \1` takes"),
+    (re.compile(r"\b(diff|plan|measure|merge|watch)\(\) takes"), r"`logloss \1` takes"),
 )
 
 

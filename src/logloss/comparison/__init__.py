@@ -14,5 +14,6 @@ from logloss.comparison.compare import compare
 from logloss.comparison.pairwise import PairwiseComparison
 from logloss.comparison.planning import Plan, plan
 from logloss.comparison.sequential import SequentialAnalysis
+from logloss.comparison.verdicts import Verdict
 
-__all__ = ["Comparison", "PairwiseComparison", "SequentialAnalysis", "Plan", "compare", "plan"]
+__all__ = ["Comparison", "PairwiseComparison", "SequentialAnalysis", "Plan", "Verdict", "compare", "plan"]

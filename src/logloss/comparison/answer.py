@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 from typing import Any, ClassVar
 
@@ -10,6 +11,7 @@ from logloss.answers.estimate import CONFIDENCE, Estimate
 from logloss.answers.figures import jsonable, put, put_estimate
 from logloss.answers.small_table import SmallTable
 from logloss.comparison.pairwise import PairwiseComparison
+from logloss.comparison.verdicts import FLAGS, Verdict
 from logloss.errors import DataError
 from logloss.inference.folds import Folds
 from logloss.onepass.summaries import ComparisonSummary
@@ -63,6 +65,9 @@ class Comparison(Answer):
         Name of the column of periods, and its first and last period; "" without `order`.
     within : str
         How rows within one period of `order` may depend on each other; "" without `order`.
+    margin, reference, verdicts : float, str, tuple of Verdict
+        With `margin=`: the largest increase of the log loss over that of the reference that is accepted, and for each
+        other forecaster whether it is better, equivalent, non-inferior or inferior; nan, "" and () without.
     source, positive : str
         The file or name of the data, "" if it has none; the positive class, such as `y = 1`.
     notes : tuple of str
@@ -115,6 +120,9 @@ class Comparison(Answer):
     source: str
     positive: str
     notes: tuple[str, ...] = ()
+    margin: float = math.nan
+    reference: str = ""
+    verdicts: tuple[Verdict, ...] = ()
     folds: Folds | None = None
     summary: ComparisonSummary = field(default=None, compare=False)  # type: ignore[assignment]
 
@@ -165,6 +173,7 @@ class Comparison(Answer):
         figures |= {"best": self.best, "runner_up": self.runner_up}
         put_pair(figures, self.pair)
         put_estimate(figures, "second_minus_first_nats", self.second_minus_first)
+        put_verdicts(figures, self)
         figures["ranking"] = [jsonable(row) for row in self.ranking]
         pairs = []
         for pair in self.pairs:
@@ -186,6 +195,23 @@ class Comparison(Answer):
         figures |= {} if self.folds is None else self.folds.figures
         figures |= {"confidence": CONFIDENCE, "cautions": list(self.cautions), "notes": list(self.notes)}
         return figures
+
+
+def put_verdicts(figures: dict[str, Any], c: Comparison) -> None:
+    """The verdicts: of two forecasters as figures of their own, which are not defined of more."""
+    if not c.verdicts:
+        return
+    of_each = [verdict.figures() for verdict in c.verdicts]
+    figures |= {"margin_nats": c.margin, "reference": c.reference}
+    for name, value in of_each[0].items():
+        if name not in ("candidate", "reference"):
+            figures[name] = value if len(of_each) == 1 else None
+            if len(of_each) > 1 and not name.endswith("_reason"):
+                figures[f"{name}_reason"] = "more than two forecasters: each has its own in `verdicts`"
+    if len(of_each) > 1:
+        # Of several candidates the gate is open if each has passed.
+        figures |= {f"all_{name}": all(each[name] for each in of_each) for name in FLAGS}
+    figures["verdicts"] = of_each
 
 
 def put_pair(figures: dict[str, Any], pair: PairwiseComparison) -> None:

@@ -13,6 +13,7 @@ from logloss.comparison.pair_estimates import PairEstimator
 from logloss.comparison.pairwise import PairwiseComparison
 from logloss.comparison.period_rules import DEPENDENT, check_names, check_within
 from logloss.comparison.sequential import period_text
+from logloss.comparison.verdicts import check_margin, reference_of, verdicts_of
 from logloss.data.block import Block
 from logloss.data.forecasters import bind_forecasters, estimators_of
 from logloss.data.request import RowOptions, described
@@ -42,6 +43,8 @@ def compare(
     cluster: Any = None,
     order: Any = None,
     within: str = DEPENDENT,
+    margin: float | None = None,
+    reference: str | None = None,
     cv: Any = None,
     X: Any = None,
     features: Any = None,
@@ -86,6 +89,11 @@ def compare(
         before any of its outcomes is known. "independent": besides, the outcomes of a period are independent given the
         forecasts; the sequence is narrower. "changing": forecasts are updated within a period, as those made during a
         game are; no confidence sequence is valid, and none is shown.
+    margin : float, > 0, in nats per row, optional
+        The largest increase of the log loss that a change may bring. Adds a verdict on each forecaster beside the
+        `reference`: better, equivalent, non-inferior, inferior or undecided (docs/gate.md).
+    reference : str, optional
+        With `margin`: the name of the forecaster that is in use; the first one if left out.
     {cv}
     {X}
     {features}
@@ -183,6 +191,7 @@ def compare(
         progress=progress,
     )
     check_within(within, requested)
+    margin = check_margin(margin, reference)
     judged = cross_fitted(data, estimators_of(forecasts, requested), requested)
     if judged:
         requested = judged_by(requested, next(iter(judged.values())).losses.n_left_out)
@@ -202,7 +211,10 @@ def compare(
         "has_weights": roles.sample_weight is not None,
         "has_counts": roles.counts is not None,
     }
-    return comparison_of(summary, tuple(forecaster.name for forecaster in roles.forecasters), clause, _losses(judged))
+    names = tuple(forecaster.name for forecaster in roles.forecasters)
+    if not math.isnan(margin):
+        clause |= {"margin": margin, "reference": reference_of(names, reference)}
+    return comparison_of(summary, names, clause, _losses(judged))
 
 
 def _losses(judged: Mapping[str, OutOfFold]) -> tuple[FoldLosses, ...]:
@@ -263,6 +275,7 @@ def comparison_of(
         has_buckets=clusters is not None and clusters.is_over,
         has_too_many_groups=groups is not None and groups.is_over,
         folds=of_models,
+        verdicts=verdicts_of(pairs, clause["reference"], clause["margin"]) if "margin" in clause else (),
         summary=summary,
         **clause,
     )

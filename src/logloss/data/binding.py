@@ -87,6 +87,7 @@ def bind(
         keep=keep,
         pos_label=requested.pos_label,
         missing=requested.missing,
+        unlabelled=requested.unlabelled,
         negatives_kept=requested.negatives_kept,
     )
     return source, with_texts(source, roles)

@@ -118,6 +118,10 @@ class RowOptions:
         the predicted log-odds of every row.
     missing : {"error", "drop"}
         Rows with a missing value (null or NaN): an error, or left out and counted.
+    unlabelled : {"error", "keep"}
+        Rows that lack a label and nothing else, as where the outcome is not known yet: an error (or, with
+        missing="drop", left out), or kept apart: they enter no figure of the labelled rows, and `m.unlabelled` says
+        what they are expected to cost.
     header : bool
         Whether the first line of CSV files has the column names. If not, columns are named "0", "1", …
     name : str, optional
@@ -151,6 +155,7 @@ class RowOptions:
     offset: Any = None
     negatives_kept: float = 1.0
     missing: str = "error"
+    unlabelled: str = "error"
     header: bool = True
     name: str = ""
     engine: object = None
@@ -169,6 +174,8 @@ class RowOptions:
             raise DataError(
                 f"`missing` must be {' or '.join(map(value_text, choices))}; got {value_text(self.missing)}."
             )
+        if self.unlabelled not in ("error", "keep"):
+            raise DataError(f'`unlabelled` must be "error" or "keep"; got {value_text(self.unlabelled)}.')
         check_negatives_kept(self.negatives_kept)
         if self.y_proba is not None and self.y_logit is not None:
             raise DataError("pass `y_proba` or `y_logit`, not both: both state the same forecast.")
@@ -176,7 +183,7 @@ class RowOptions:
 
 # Computed once: `fields` takes a tenth of the time of a small call.
 OF_FOLDS = ("cv", "X", "features", "exclude", "leave_two_out")
-SETTINGS = ("keep", "negatives_kept", "missing", "header", "name", "engine", "progress", *OF_FOLDS)
+SETTINGS = ("keep", "negatives_kept", "missing", "unlabelled", "header", "name", "engine", "progress", *OF_FOLDS)
 GIVEN = tuple(each.name for each in fields(RowOptions) if each.name not in SETTINGS)
 
 

@@ -305,6 +305,7 @@ class Roles:
     pos_label: Any = None
     label_test: LabelTest | None = None
     missing: str = "error"
+    unlabelled: str = "error"
     is_checked: bool = False
     forecasters: tuple[Forecaster, ...] = ()
     order: str | None = None

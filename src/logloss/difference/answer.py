@@ -14,6 +14,7 @@ from logloss.answers.answer import Answer
 from logloss.answers.estimate import CONFIDENCE, Estimate
 from logloss.answers.figures import jsonable, put, put_estimate
 from logloss.answers.small_table import SmallTable
+from logloss.difference.labels_arrived import LabelsArrived
 from logloss.measurement import Measurement
 
 
@@ -46,6 +47,9 @@ class Difference(Answer):
         Population stability index of the predictions, on ten bins; nan with a reason.
     is_paired : bool
         Whether clusters were matched between the two.
+    labels_arrived : LabelsArrived or None
+        If all rows without a label in the old measurement have one in the new (which is of these rows, or of all rows
+        measured again): their expected log loss and base rate beside the observed ones.
     cautions : tuple of str
         Cautions of the two measurements.
 
@@ -73,6 +77,7 @@ class Difference(Answer):
     psi_reason: str
     is_paired: bool
     cautions: tuple[str, ...]
+    labels_arrived: LabelsArrived | None = None
     notes: tuple[str, ...] = ()
 
     def to_dict(self) -> dict[str, Any]:
@@ -102,6 +107,13 @@ class Difference(Answer):
             put_estimate(figures, "within_group_effect_nats", self.within_group_effect)
             figures["groups"] = [jsonable(row) for row in self.groups]
         put(figures, "psi", self.psi, self.psi_reason)
+        if self.labels_arrived is not None:
+            arrived = self.labels_arrived
+            figures |= {"n_labels_arrived": arrived.n_rows, "is_within_expected": arrived.is_within}
+            put_estimate(figures, "expected_on_arrived_nats", arrived.expected_log_loss)
+            put(figures, "log_loss_arrived_nats", arrived.log_loss)
+            put_estimate(figures, "expected_base_rate_arrived", arrived.expected_base_rate)
+            put(figures, "base_rate_arrived", arrived.base_rate)
         figures |= {"is_paired": self.is_paired, "confidence": CONFIDENCE}
         figures |= {"cautions": list(self.cautions), "notes": list(self.notes)}
         return figures

@@ -10,6 +10,7 @@ import numpy as np
 from logloss.answers.estimate import INFINITE, Estimate, SamplingError, with_interval
 from logloss.data.values import Array
 from logloss.difference.answer import Difference
+from logloss.difference.labels_arrived import SAME_ROWS, labels_arrived
 from logloss.difference.mix import groups_of, psi_of
 from logloss.errors import DataError
 from logloss.inference.moments import moments_of
@@ -45,9 +46,10 @@ def diff(old: Measurement, new: Measurement) -> Difference:
 
     Notes
     -----
-    Cost: some ms; no rows are read. If the two share rows there are no intervals. Discrimination and miscalibration are
-    corrected for the overfitting of their isotonic fits, which is larger with fewer rows, so that samples of different
-    size from one population do not differ on average (docs/inference.md).
+    Cost: some ms; no rows are read. If the two share rows there are no intervals. Where all rows that had no label in
+    the old measurement have one in the new, `labels_arrived` has what was expected of them beside what was observed.
+    Discrimination and miscalibration are corrected for the overfitting of their isotonic fits, which is larger with
+    fewer rows, so that samples of different size from one population do not differ on average (docs/inference.md).
 
     References
     ----------
@@ -72,9 +74,11 @@ def diff(old: Measurement, new: Measurement) -> Difference:
         mine, theirs = _parts(old), _parts(new)
         changes = {name: _change(mine[name], theirs[name], before[name], after[name]) for name in before}
     groups = groups_of(old, new, is_paired=is_paired)
+    arrived = labels_arrived(old, new)
     # Parts are hashes of what was read: with shared rows the two are not independent.
-    if len(np.intersect1d(old.parts.hashes, new.parts.hashes)):
-        reason = "the two share rows"
+    is_again = arrived is not None and arrived.has_all_rows
+    if is_again or len(np.intersect1d(old.parts.hashes, new.parts.hashes)):
+        reason = SAME_ROWS if is_again else "the two share rows"
         changes = {name: Estimate(change, reason=reason) for name, change in changes.items()}
         if groups is not None:
             composition = Estimate(groups.composition_effect, reason=reason)
@@ -100,6 +104,7 @@ def diff(old: Measurement, new: Measurement) -> Difference:
         psi=psi,
         psi_reason=psi_reason,
         is_paired=is_paired,
+        labels_arrived=arrived,
         cautions=_cautions(old, new),
         notes=tuple(dict.fromkeys((*old.notes, *new.notes))),
     )

@@ -21,17 +21,14 @@ from logloss.data.values import Array
 from logloss.inference.clustered_groups import NOT_KEPT, ClustersOfGroups, why_too_few
 from logloss.inference.clusters import effective_number
 from logloss.inference.groups import GroupSums, powers_about
-from logloss.inference.score_table import dot, score_table_of
+from logloss.inference.score_shift import comparable, population_stability_index
+from logloss.inference.score_table import dot
 from logloss.measurement import Measurement
 from logloss.onepass.kernels.exact import ratio
 from logloss.onepass.summaries import GroupedSummary
 from logloss.onepass.summaries.cluster_sums import ClusterSums
 from logloss.onepass.summaries.group_keys import coarser
 
-# The convention for the index, whose usual marks of 0.1 and 0.25 are for ten bins.
-N_BINS = 10
-# Half a row stands in each bin, so that an empty one has a logarithm.
-HALF_A_ROW = 0.5
 TOO_LARGE = "the losses are too large"
 
 
@@ -187,19 +184,4 @@ def psi_of(old: Measurement, new: Measurement) -> tuple[float, str]:
     mine, theirs = old.summary.scores, new.summary.scores
     if mine.scale != theirs.scale:
         return math.nan, "one holds probabilities, the other log-odds"
-    if mine.is_binned or theirs.is_binned:
-        mine, theirs = mine.binned(), theirs.binned()
-    before, after = score_table_of(mine), score_table_of(theirs)
-    mass = before.shares[0] + before.shares[1]
-    below = np.concatenate([[0.0], np.cumsum(mass)])
-    expected, actual = np.zeros(N_BINS), np.zeros(N_BINS)
-    for table, into, n_rows in ((before, expected, old.n_rows), (after, actual, new.n_rows)):
-        # A score lies where half of the old rows of that very score lie below it.
-        first = np.searchsorted(before.keys, table.keys, "left")
-        last = np.searchsorted(before.keys, table.keys, "right")
-        place = (below[first] + below[last]) / 2
-        bins = np.clip((place * N_BINS).astype(np.int64), 0, N_BINS - 1)
-        np.add.at(into, bins, (table.shares[0] + table.shares[1]) * n_rows)
-        into += HALF_A_ROW
-        into /= into.sum()
-    return float(((actual - expected) * np.log(actual / expected)).sum()), ""
+    return population_stability_index(*comparable(mine, theirs), (old.n_rows, new.n_rows)), ""

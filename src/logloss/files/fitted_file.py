@@ -11,6 +11,7 @@ import numpy as np
 
 from logloss.calibration.answer import Calibration
 from logloss.calibration.maps import ISOTONIC, METHODS, MIXTURE, ScoreMap, StackedMap
+from logloss.calibration.venn_abers import VennAbers
 from logloss.data.grammar import HASH, OPTIONS
 from logloss.data.hashed_text import HashedText
 from logloss.data.terms import Category, Numbers
@@ -211,6 +212,10 @@ def _are_shares(found: StackedMap) -> bool:
     """Whether there is one above 0 for each map, and they add up to 1, by their roundings."""
     is_one = abs(math.fsum(found.shares) - 1) <= NEAR
     return is_one and len(found.shares) == len(found.maps) and all(share > 0 for share in found.shares)
+
+
+def _are_rising_shares(values: tuple[float, ...]) -> bool:
+    return all(0 <= value <= 1 for value in values) and all(b >= a - NEAR for a, b in pairwise(values))
 
 
 def _are_in_table(c: Calibration) -> bool:
@@ -432,6 +437,11 @@ RULES: dict[type, tuple[Rule, ...]] = OF_TERMS | {
     StackedMap: (
         Rule("shares", _are_shares, "a share above 0 of each map, 1 together"),
         Rule("maps", lambda m: len({each.method for each in m.maps}) == len(m.maps) > 1, "maps of several methods"),
+    ),
+    VennAbers: (
+        Rule("edges", lambda v: all(a <= b for a, b in pairwise(v.edges)), "edges that rise"),
+        Rule("p0", lambda v: len(v.p0) == len(v.edges) + 1 and _are_rising_shares(v.p0), "rising shares"),
+        Rule("p1", lambda v: len(v.p1) == len(v.edges) + 1 and _are_rising_shares(v.p1), "rising shares"),
     ),
     Calibration: (
         Rule("negatives_kept", lambda c: 0 < c.negatives_kept <= 1, "a share in (0, 1]"),

@@ -29,15 +29,15 @@ def load(path: StrPath) -> Any:
     Parameters
     ----------
     path : str or path
-        The file of a summary, a model, a calibration, a comparison, a difference or a plan; what it is, is read from
-        the file.
+        The file of a summary, a model, a calibration, a comparison, a difference, a run of periods or a plan; what it
+        is, is read from the file.
 
     Returns
     -------
     Measurement, LogisticModel, AdditiveModel, WideModel, Calibration or SavedAnswer
         A measurement's figures are computed anew; it can be merged and saved like the one that was saved. Models
-        and calibrations are those that were saved, to the bit; comparisons, differences and plans have the words and
-        figures that they had.
+        and calibrations are those that were saved, to the bit; comparisons, differences, runs and plans have the words
+        and figures that they had.
 
     Raises
     ------
@@ -64,7 +64,7 @@ def load(path: StrPath) -> Any:
         if fields["logloss"] not in READERS:
             raise DataError(f'{name} holds a "{printable(fields["logloss"])}", unknown to this version.')
         return READERS[fields["logloss"]](fields, name)
-    return measurement_of(_record_in(path, data))
+    return measurement_of(record_in(path, data))
 
 
 # What documents hold, by their first field.
@@ -75,6 +75,7 @@ READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "calibration": fitted_of_fields,
     "comparison": answer_of_fields,
     "difference": answer_of_fields,
+    "monitoring": answer_of_fields,
     "plan": answer_of_fields,
     "segments": answer_of_fields,
 }
@@ -111,7 +112,8 @@ def _of_another_kind(answer: object, kind: type[Measurement | LogisticModel | Ca
     )
 
 
-def _record_in(path: StrPath, data: bytes | None = None) -> SummaryRecord:
+def record_in(path: StrPath, data: bytes | None = None) -> SummaryRecord:
+    """The record of a summary, without its measurement; another file is refused by name."""
     name = printable(os.path.basename(os.fspath(path)), 120)
     data = read_whole(path) if data is None else data
     if data[:1] == b"{":
@@ -125,7 +127,7 @@ def _record_in(path: StrPath, data: bytes | None = None) -> SummaryRecord:
 
 def merged(paths: Sequence[StrPath]) -> Measurement:
     """The measurement of several summaries, two neighbours at a time, so that 100,000 small ones are soon merged."""
-    level = [(os.fspath(path), _record_in(path)) for path in paths]
+    level = [(os.fspath(path), record_in(path)) for path in paths]
     while len(level) > 1:
         pairs = [level[k : k + 2] for k in range(0, len(level), 2)]
         level = [pair[0] if len(pair) == 1 else _merged(*pair) for pair in pairs]

@@ -43,7 +43,8 @@ WHOLE_FILE, HEADER = "the file", "the header"
 LATER: dict[str, Any] = {"constraint": "", "sides": [], "pairs": [], "pair_terms": [], "derived": []}
 LATER |= {"feature_names": packed_texts(()), "first_index": None, "standard_deviations": [], "penalty_factors": {}}
 LATER |= {"path": None, "l1": 0.0}
-LATER_OF: dict[str, dict[str, Any]] = {"WideModel": {"penalty_factors": []}}
+LATER_OF: dict[str, dict[str, Any]] = {"WideModel": {"penalty_factors": []}, "Header": {"unlabelled_scores": None}}
+LATER_OF["Calibration"] = {"venn_abers_pair": None}
 
 
 # Looked up once for each class: a model has a thousand terms of one class.

@@ -24,7 +24,7 @@ from logloss.onepass.summaries.cluster_sums import names_at as clusters_at
 from logloss.onepass.summaries.group_keys import GROUP_BITS, MOST_GROUPS, coarser
 from logloss.onepass.summaries.grouped import GENERAL_COLUMNS, HARD_COLUMNS, MOST_DETAILED
 from logloss.onepass.summaries.largest_losses import N_LARGEST, UNNUMBERED
-from logloss.onepass.summaries.loss import HARD_SUMS, SUMS
+from logloss.onepass.summaries.loss import HARD_SUMS, SUMS, UnlabelledSums
 from logloss.onepass.summaries.scores import LOGIT, MOST_DISTINCT, N_BINS, OFFSET_MASS, PROBA
 from logloss.onepass.summaries.tables import CountTable, SumTable
 
@@ -62,6 +62,8 @@ def faults_of(record: SummaryRecord) -> Iterator[str]:
         yield "rows without a label and their weight do not go together"
     if late is not None and parts.n_rows != summary.n_rows + late.n_rows:
         yield "its parts have other rows than it has"
+    if late is not None and late.n_rows and late.scores is not None:
+        yield from _faults_of_unlabelled(late, late.scores, summary.scores.scale)
     hashes = parts.hashes.tolist()
     if any(a > b for a, b in pairwise(hashes)) or (parts.sizes < 1).any():
         yield "its parts are out of order"
@@ -100,13 +102,35 @@ def _faults_of_scores(scores: ScoreSummary, summary: LossSummary) -> Iterator[st
     if scores.scale not in (PROBA, LOGIT) or scores.n_rows != summary.n_rows:
         yield "its scores are of other rows, or of no scale that is known"
         return
+    yield from _faults_of_counts(scores.counts, summary.n_hard, "scores")
+    yield from _faults_of_masses(scores.masses, summary.general[SUMS.index("w")], "scores")
+    yield from _faults_of_places(scores)
+
+
+def _faults_of_unlabelled(late: UnlabelledSums, scores: ScoreSummary, scale: str) -> Iterator[str]:
+    """The scores of rows without a label, which are counted as 0."""
+    what = "scores without a label"
+    if scores.scale != scale or scores.n_rows != late.n_rows:
+        yield f"its {what} are of other rows, or of another scale"
+        return
+    # Without weights every row is counted.
+    n_counted = _total(scores.counts.counts[:, 0])
+    if n_counted > late.n_rows or (len(scores.masses.keys) == 0 and n_counted != late.n_rows):
+        yield f"its {what} are of other rows than it has"
+    yield from _faults_of_counts(scores.counts, (n_counted, 0, 0), what)
+    yield from _faults_of_masses(scores.masses, late.weight - exact.of_count(n_counted), what)
+    if any(scores.masses.integers(1)):
+        yield f"its {what} have labels"
+    yield from _faults_of_places(scores)
+
+
+def _faults_of_places(scores: ScoreSummary) -> Iterator[str]:
+    """Keys in order and in their range; rows inside their bins."""
     for keys in (scores.counts.keys, scores.masses.keys):
         if not _are_scores(keys, scores.scale, is_binned=scores.is_binned):
             yield "its scores are out of order or out of range"
     if not scores.is_binned and scores.n_distinct > MOST_DISTINCT:
         yield "it has more distinct scores than are kept"
-    yield from _faults_of_counts(scores.counts, summary, "scores")
-    yield from _faults_of_masses(scores.masses, summary, "scores")
     if scores.is_binned:
         if (scores.counts.counts[:, 2:].astype(np.float64) > scores.counts.counts[:, :2] * float(OFFSETS)).any():
             yield "rows lie beyond their bins"
@@ -132,20 +156,20 @@ def _total(column: Array) -> int:
     return sum(column.tolist())
 
 
-def _faults_of_counts(table: CountTable, summary: LossSummary, what: str) -> Iterator[str]:
+def _faults_of_counts(table: CountTable, n_hard: tuple[int, int, int], what: str) -> Iterator[str]:
     """Rows of 0 and of 1 by key."""
     counts = table.counts
     if (counts < 0).any() or (counts[:, :2] == 0).all(axis=1).any():
         yield f"counts of its {what} are below 0, or of no row"
     n_zeros, n_positive = _total(counts[:, 0]), _total(counts[:, 1])
-    if n_zeros + n_positive != summary.n_hard[0] or n_positive != summary.n_hard[1]:
+    if n_zeros + n_positive != n_hard[0] or n_positive != n_hard[1]:
         yield f"labels of its {what} do not add up to those of its rows"
 
 
-def _faults_of_masses(table: SumTable, summary: LossSummary, what: str) -> Iterator[str]:
+def _faults_of_masses(table: SumTable, weight: int, what: str) -> Iterator[str]:
     """w, w·y, w², w²·y, w²·y² by key."""
     w, wy, ww, wwy, wwyy = (table.integers(column) for column in range(5))
-    if not _is_sum(w, table.first, summary.general[SUMS.index("w")]):
+    if not _is_sum(w, table.first, weight):
         yield f"weights of its {what} do not add up to those of its rows"
     # Labels lie from 0 to 1; products are rounded.
     for large, small in ((w, wy), (ww, wwy), (wwy, wwyy)):
@@ -340,5 +364,5 @@ def _faults_of_cells(cells: Cells, grouped: GroupedSummary, summary: LossSummary
             return
     if cells.scores is not None and max(len(cells.counts.keys), len(cells.masses.keys)) > MOST_CELLS:
         yield f"it has more scores of {what} than are kept"
-    yield from _faults_of_counts(cells.counts, summary, f"scores of {what}")
-    yield from _faults_of_masses(cells.masses, summary, f"scores of {what}")
+    yield from _faults_of_counts(cells.counts, summary.n_hard, f"scores of {what}")
+    yield from _faults_of_masses(cells.masses, summary.general[SUMS.index("w")], f"scores of {what}")

@@ -13,7 +13,7 @@ from logloss.data.rows import FramePlace, RememberedPlace
 from logloss.data.values import read_value
 from logloss.errors import DataError
 from logloss.files.document import parsed
-from logloss.files.schema import Reader, as_json
+from logloss.files.schema import LATER_OF, Reader, as_json
 from logloss.files.summary_checks import faults_of
 from logloss.files.summary_writing import (
     FORMAT_MAJOR,
@@ -23,9 +23,11 @@ from logloss.files.summary_writing import (
     MOST_LANES,
     RULES,
     TOO_LARGE,
+    UNLABELLED_SCORES,
     ClustersHeader,
     GroupsHeader,
     Header,
+    ScoresHeader,
     checksum,
     header_and_table,
 )
@@ -44,7 +46,9 @@ from logloss.text import printable
 from logloss.version import __version__
 
 HEXADECIMAL = re.compile("0|[1-9a-f][0-9a-f]*")
-KNOWN = {"sums", "parts", "largest_losses", "scores", "scores: masses"} | {
+KNOWN = {"sums", "parts", "largest_losses"}
+KNOWN |= {f"{name}{part}" for name in ("scores", UNLABELLED_SCORES) for part in ("", ": masses")}
+KNOWN |= {
     f"{kind}: {part}"
     for kind in ("groups", "clusters")
     for part in ("totals", "sums", "general", "scores", "cells", "cell masses")
@@ -106,7 +110,7 @@ def _is_as_written(record: SummaryRecord, header: Mapping[str, Any], content: Se
 
     anew, expected = header_and_table(record)
     # As text: 1, 1.0 and true are equal, and not the same.
-    headers = (as_json(anew, Header), header)
+    headers = (as_json(anew, Header), {**LATER_OF["Header"], **header})
     clause = (json.dumps({**each, "library": "", "sha256": ""}, sort_keys=True) for each in headers)
     return content_of(expected) == content and len(set(clause)) == 1
 
@@ -157,18 +161,11 @@ def _sum_of(digits: str) -> int:
 
 
 def _record_of(header: Header, sections: _Sections, name: str) -> SummaryRecord:
-    rows, kept = header.summary, header.scores
+    rows = header.summary
     sums = [_sum_of(digits) for (digits,) in sections.sections["sums"]["digits"]]
     if len(sums) != len(HARD_SUMS) + len(SUMS):
         raise DataError(f"{name} is damaged: it has another number of sums. Make it again.")
-    scores = ScoreSummary(
-        kept.scale,
-        kept.is_binned,
-        kept.n_rows,
-        sections.counts("scores", N_BINNED if kept.is_binned else N_COUNTED),
-        sections.sums("scores: masses", N_MASSES),
-    )
-    late = rows.unlabelled
+    scores = _scores_of("scores", header.scores, sections)
     summary = LossSummary(
         rows.n_rows,
         rows.n_positive,
@@ -183,7 +180,7 @@ def _record_of(header: Header, sections: _Sections, name: str) -> SummaryRecord:
         LargestLossesSummary(rows.n_largest_losses, _largest_loss_rows(sections.sections.get("largest_losses"))),
         None if header.groups is None else _grouped_of("groups", header.groups, sections),
         None if header.clusters is None else _grouped_of("clusters", header.clusters, sections),
-        unlabelled=None if late is None else UnlabelledSums(late[0], *map(_sum_of, late[1:])),
+        unlabelled=_unlabelled_of(header, sections),
     )
     found = sections.sections["parts"]
     hashes = [bytes.fromhex(digits) for (digits,) in found["digits"]]
@@ -191,6 +188,28 @@ def _record_of(header: Header, sections: _Sections, name: str) -> SummaryRecord:
         raise DataError(f"{name} is damaged: its parts are no parts. Make it again.")
     parts = Parts.listed(hashes, found["group"], found["counts"][:, 0].tolist())
     return SummaryRecord(summary, header.question, parts, header.source, header.notes, header.folds)
+
+
+def _scores_of(name: str, kept: ScoresHeader, sections: _Sections) -> ScoreSummary:
+    return ScoreSummary(
+        kept.scale,
+        kept.is_binned,
+        kept.n_rows,
+        sections.counts(name, N_BINNED if kept.is_binned else N_COUNTED),
+        sections.sums(f"{name}: masses", N_MASSES),
+    )
+
+
+def _unlabelled_of(header: Header, sections: _Sections) -> UnlabelledSums | None:
+    """Rows without a label; the scores of some are not known of files that older versions wrote."""
+    late, kept = header.summary.unlabelled, header.unlabelled_scores
+    if late is None:
+        return None
+    weight, proba, entropy = map(_sum_of, late[1:])
+    if late[0] == 0:
+        return UnlabelledSums(0, weight, proba, entropy)
+    scores = None if kept is None else _scores_of(UNLABELLED_SCORES, kept, sections)
+    return UnlabelledSums(late[0], weight, proba, entropy, scores)
 
 
 def _largest_loss_rows(section: Mapping[str, Any] | None) -> tuple[LargeLoss, ...]:

@@ -28,7 +28,7 @@ from logloss.inference.score_table import edges_of
 from logloss.measurement.answer import Measurement
 from logloss.measurement.record import HASH_BYTES, Parts, Question, SummaryRecord
 from logloss.onepass.kernels import exact
-from logloss.onepass.summaries import GroupedSummary, LargestLossesSummary, LossSummary
+from logloss.onepass.summaries import GroupedSummary, LargestLossesSummary, LossSummary, ScoreSummary
 from logloss.onepass.summaries.cluster_sums import LEVELS, MOST_PAIRS
 from logloss.onepass.summaries.group_keys import MOST_GROUPS
 from logloss.onepass.summaries.grouped import MOST_DETAILED
@@ -56,6 +56,7 @@ TOO_LARGE = (
     "a summary must hold at most 2^25 words of exact sums; this one has more: weights that lie very far apart, and "
     "many scores, groups or clusters. Round the weights, or take fewer groups."
 )
+UNLABELLED_SCORES = "unlabelled scores"
 # How a way to write labels begins.
 CODINGS = ("value", "soft")
 
@@ -122,7 +123,8 @@ class ClustersHeader(GroupedHeader):
 
 @dataclass(frozen=True, slots=True)
 class Header:
-    """The description of a table in its file. units: of each section of sums, as an exponent of 2."""
+    """The description of a table in its file. unlabelled_scores: of rows without a label, None where there are none or
+    where they are not known; units: of each section of sums, as an exponent of 2."""
 
     format: str
     library: str
@@ -133,6 +135,7 @@ class Header:
     limits: dict[str, int]
     summary: RowsHeader
     scores: ScoresHeader
+    unlabelled_scores: ScoresHeader | None
     groups: GroupsHeader | None
     clusters: ClustersHeader | None
     units: dict[str, Whole]
@@ -197,9 +200,10 @@ def header_and_table(record: SummaryRecord) -> tuple[Header, Any]:
 
     summary, scores = record.summary, record.summary.scores
     units: dict[str, Whole] = {}
-    edges = edges_of(scores.scale, scores.counts.keys, is_binned=scores.is_binned)
     sections = [_sums(summary), _parts(record.parts), _largest_losses(summary.largest_losses)]
-    sections += [_counts("scores", scores.counts) | edges, _sum_table("scores: masses", scores.masses, units)]
+    sections += _scores("scores", scores, units)
+    late = None if summary.unlabelled is None or summary.unlabelled.n_rows == 0 else summary.unlabelled.scores
+    sections += [] if late is None else _scores(UNLABELLED_SCORES, late, units)
     for kind, grouped in (("groups", summary.groups), ("clusters", summary.clusters)):
         if grouped is not None:
             sections += _grouped(kind, grouped, units)
@@ -213,6 +217,7 @@ def header_and_table(record: SummaryRecord) -> tuple[Header, Any]:
         limits=LIMITS,
         summary=_rows_header(summary),
         scores=ScoresHeader(scores.scale, scores.is_binned, scores.n_rows),
+        unlabelled_scores=None if late is None else ScoresHeader(late.scale, late.is_binned, late.n_rows),
         groups=None if summary.groups is None else _groups_header(summary.groups),
         clusters=None if summary.clusters is None else ClustersHeader(**_settings(summary.clusters)),
         units=units,
@@ -291,6 +296,12 @@ def _largest_losses(largest_losses: LargestLossesSummary) -> dict[str, Any]:
 
 def _counts(name: str, table: CountTable) -> dict[str, Any]:
     return {"name": name, "key": table.keys, "counts": table.counts}
+
+
+def _scores(name: str, scores: ScoreSummary, units: dict[str, Whole]) -> list[dict[str, Any]]:
+    """Labels by score, and between which scores they lie."""
+    edges = edges_of(scores.scale, scores.counts.keys, is_binned=scores.is_binned)
+    return [_counts(name, scores.counts) | edges, _sum_table(f"{name}: masses", scores.masses, units)]
 
 
 def _sum_table(name: str, table: SumTable, units: dict[str, Whole]) -> dict[str, Any]:

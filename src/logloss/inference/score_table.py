@@ -174,8 +174,11 @@ class ScoreTable:
         zeros, ones = self.shares
         return Runs(None, zeros + ones, self)
 
-    def merged(self, most: int) -> Runs:
-        """Runs of neighbouring places, about `most` of them at most where there are more places."""
+    def merged(self, most: int, about: int | None = None) -> Runs:
+        """Runs of neighbouring places, about `most` of them at most where there are more places.
+
+        about: a place next to which half as many more stay alone, on either side.
+        """
         mass = self.places_alone.mass
         # Only where there are more: merging is lossy, and few places are exact.
         if len(mass) <= most:
@@ -186,17 +189,19 @@ class ScoreTable:
         ends = np.minimum(below, below[-1] - below + mass)
         # The share of a very light place may be 0, and so may what lies between it and the end.
         starts = starts_of_runs(np.divide(mass, np.sqrt(ends), out=np.zeros(len(mass)), where=mass > 0), most)
+        if about is not None:
+            starts = np.union1d(starts, np.arange(max(about - most // 2, 0), min(about + most // 2, len(mass))))
         return Runs(starts, mass, self)
 
 
 class Runs:
     """Runs of neighbouring places of a table, for draws whose cost must not grow with the number of places.
 
-    zeros, ones, mass: shares of all mass.
+    starts: where runs begin, None if each place is one. zeros, ones, mass: shares of all mass.
     """
 
     def __init__(self, starts: Array | None, mass: Array, table: ScoreTable) -> None:
-        self._starts, self._mass, self._table = starts, mass, table
+        self.starts, self._mass, self._table = starts, mass, table
         zeros, ones = table.shares
         self.is_merged = starts is not None
         self.zeros, self.ones, self.mass = self._sum(zeros), self._sum(ones), self._sum(mass)
@@ -213,11 +218,11 @@ class Runs:
         return np.maximum(effective_rows(self.mass, self._sum(self._table.squares_of_rows)), 1.0)
 
     def _sum(self, values: Array) -> Array:
-        return values if self._starts is None else np.add.reduceat(values, self._starts)
+        return values if self.starts is None else np.add.reduceat(values, self.starts)
 
     def mean(self, values: Array) -> Array:
         """The mean of a function of the score in each run."""
-        return values if self._starts is None else self._sum(values * self._mass) / self.mass
+        return values if self.starts is None else self._sum(values * self._mass) / self.mass
 
     def drawn(self, proba: Array, seed: int, n_draws: int) -> Array:
         """The share of ones in each run in draws of labels, each of them 1 with such a probability: (n_draws, n_runs).

@@ -28,8 +28,10 @@ from logloss.inference.overfitting import overfitting_of
 from logloss.inference.ranking import LossConcentration, area_under_curve
 from logloss.inference.recalibration import Recalibration
 from logloss.inference.score_table import ScoreTable, score_table_of
+from logloss.inference.unlabelled_rows import UnlabelledRows, unlabelled_rows_of
 from logloss.inference.variance import ErrorOf, cluster_deviations, error_of_classes, figures_of
-from logloss.measurement.fields import put_parts, put_unlabelled
+from logloss.measurement.decisions import MeasuredDecisions
+from logloss.measurement.fields import put_parts, put_unlabelled, why_none
 from logloss.measurement.record import Parts, Question, SummaryRecord, rows_and_columns
 from logloss.text import NATS_PER_BIT
 
@@ -38,7 +40,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, slots=True, repr=False)
-class Measurement(Answer):
+class Measurement(MeasuredDecisions, Answer):
     """The log loss of a set of predictions, with its decomposition, calibration and ranking; made by `measure`.
 
     Losses are in nats per row (per unit of weight). Every estimate is an `Estimate`: a float with the ends of its 95%
@@ -94,9 +96,13 @@ class Measurement(Answer):
         Rows that are measured, rows with label 1, rows with probability 0 for the observed class, rows dropped by
         missing="drop", clusters (or, where there are more than 4,096, buckets of them: `has_buckets`).
     n_unlabelled : int or None
-        Dropped rows with a prediction whose label is missing, as where it is not known yet; `unlabelled_mean_proba` and
+        Rows with a prediction whose label is missing, as where it is not known yet: kept by unlabelled="keep", or
+        dropped by missing="drop" (and then among `n_dropped`). `unlabelled_mean_proba` and
         `unlabelled_expected_log_loss` are their mean prediction and mean predictive entropy (nan if there are none).
         None where the file of an older logloss does not hold it.
+    unlabelled : UnlabelledRows or None
+        What is expected of these rows, and how their scores differ from those of the labelled rows; None if there are
+        none. `expected_on_unlabelled` is its `log_loss`, `base_rate_unlabelled` its `base_rate`.
     negatives_kept : float
         Share of the negatives that training kept, for which all predictions were corrected; 1 for no correction.
     effective_rows, effective_clusters : float
@@ -148,6 +154,7 @@ class Measurement(Answer):
     n_unlabelled: int | None
     unlabelled_mean_proba: float
     unlabelled_expected_log_loss: float
+    unlabelled: UnlabelledRows | None
     n_clusters: int
     effective_rows: float
     effective_clusters: float
@@ -189,6 +196,39 @@ class Measurement(Answer):
     def ratio(self) -> float:
         """Mean prediction / base rate: above 1 where predictions are too high on average; nan if no row is positive."""
         return self.mean_proba / self.base_rate if self.base_rate else math.nan
+
+    @property
+    def expected_on_unlabelled(self) -> Estimate:
+        """Expected mean log loss of the rows without a label, in nats, from the calibration curve of the labelled rows.
+
+        The interval is for the loss that these rows will have once labelled: it includes the randomness of their
+        labels. It assumes that P(label | score) is that of the labelled rows; no data without labels can show that it
+        is not. nan, with a reason, if there are none.
+
+        Examples
+        --------
+        >>> import logloss
+        >>> y, p = [1, 0, 1, 0, None] * 100, [0.8, 0.4, 0.6, 0.7, 0.5] * 100
+        >>> m = logloss.measure(y, p, unlabelled="keep")
+        >>> round(m.expected_on_unlabelled, 3)
+        0.693
+        """
+        return self._of_unlabelled("log_loss")
+
+    @property
+    def base_rate_unlabelled(self) -> Estimate:
+        """Share of positives among the rows without a label, in [0, 1], if only the base rate differs (EM).
+
+        `unlabelled.base_rate_fit_p_value` says whether the scores contradict that.
+        """
+        return self._of_unlabelled("base_rate")
+
+    def _of_unlabelled(self, name: str) -> Estimate:
+        """A figure of the rows without a label."""
+        if self.unlabelled is None:
+            return Estimate(math.nan, reason=why_none(self.n_unlabelled))
+        found: Estimate = getattr(self.unlabelled, name)
+        return found
 
     def margin(self, *columns: str) -> SmallTable:
         """The groups by some of the columns of `by`, pooled over the others.
@@ -359,6 +399,7 @@ def measurement_of(record: SummaryRecord) -> Measurement:
         effective_clusters=math.nan if moments.effective_clusters is None else moments.effective_clusters,
         cautions=(*cautions_of(moments, summary.largest_losses.rows), *told_of(record.folds)),
         sum_weight=moments.sum_weight(),
+        unlabelled=unlabelled_rows_of(summary, table, moments, error_of),
         **rows_and_columns(record),
         record=record,
     )

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from logloss.answers.figures import put, put_estimate
+from logloss.inference.unlabelled_rows import NOT_KEPT
 
 if TYPE_CHECKING:
     from logloss.inference.decomposition import Discrimination, Miscalibration
@@ -36,10 +37,24 @@ def put_parts(figures: dict[str, Any], discrimination: Discrimination, part: Mis
 
 
 def put_unlabelled(figures: dict[str, Any], m: Measurement) -> None:
-    """Rows whose label is missing, with their mean prediction and mean predictive entropy."""
-    reason = "not kept by the logloss that wrote the summary" if m.n_unlabelled is None else "there are none"
+    """Rows whose label is missing: mean prediction, what they are expected to cost, how their scores differ."""
+    reason, rows = why_none(m.n_unlabelled), m.unlabelled
     figures["n_unlabelled"] = m.n_unlabelled
     if m.n_unlabelled is None:
         figures["n_unlabelled_reason"] = reason
     put(figures, "unlabelled_mean_proba", m.unlabelled_mean_proba, reason)
     put(figures, "unlabelled_expected_log_loss_nats", m.unlabelled_expected_log_loss, reason)
+    if rows is None:
+        return
+    put(figures, "unlabelled_share", rows.share)
+    put_estimate(figures, "expected_on_unlabelled_nats", rows.log_loss)
+    put_estimate(figures, "expected_on_unlabelled_if_base_rate_changed_nats", rows.log_loss_if_base_rate_changed)
+    put_estimate(figures, "base_rate_unlabelled", rows.base_rate)
+    put(figures, "base_rate_unlabelled_fit_p_value", rows.base_rate_fit_p_value, rows.base_rate.reason)
+    put(figures, "unlabelled_shift_p_value", rows.shift_p_value, NOT_KEPT)
+    put(figures, "unlabelled_psi", rows.psi, NOT_KEPT)
+
+
+def why_none(n_unlabelled: int | None) -> str:
+    """Why there are no figures of rows without a label."""
+    return "not kept by the logloss that wrote the summary" if n_unlabelled is None else "there are none"

@@ -37,6 +37,7 @@ def measure(
     keep: str | Sequence[str] = (),
     negatives_kept: float = 1.0,
     missing: str = "error",
+    unlabelled: str = "error",
     header: bool = True,
     name: str = "",
     engine: object = None,
@@ -75,6 +76,7 @@ def measure(
     {keep}
     {negatives_kept}
     {missing}
+    {unlabelled}
     {header}
     {name}
     {engine}
@@ -157,11 +159,17 @@ def measure(
         keep=keep,
         negatives_kept=negatives_kept,
         missing=missing,
+        unlabelled=unlabelled,
         header=header,
         name=name,
         engine=engine,
         progress=progress,
     )
+    if cv is not None and unlabelled == "keep":
+        raise DataError(
+            "rows without a label are in no fold, and have no prediction: with `cv`, leave out `unlabelled`. Train a "
+            "model on the labelled rows and measure its predictions of all of them."
+        )
     if cv is None:
         if order is not None:
             raise DataError(

@@ -83,6 +83,13 @@ def nothing_left(source: Source, summary: Summary) -> str:
     """The message where no row is left."""
     where = f" in {source.name}" if source.name else ""
     n_dropped = getattr(summary, "n_dropped", 0)
+    n_unlabelled = getattr(getattr(summary, "unlabelled", None), "n_rows", 0)
+    if n_unlabelled > n_dropped:
+        return (
+            f"expected at least one row with a label; none of the {n_unlabelled:,} rows{where} has one. What rows "
+            "without a label cost is estimated from labelled rows of the same forecast: measure both together, for "
+            "example two files at once."
+        )
     if n_dropped:
         return f"expected at least one row with every value; all {n_dropped:,} rows{where} lack one."
     if source.n_rows:

@@ -25,6 +25,7 @@ from logloss.errors import DataError
 from logloss.text import value_text
 from logloss.training.matrix_input import is_svmlight, matrix_of_training, opened, refuse_label, rows_for_model
 from logloss.training.predict import LOGIT, Predictor, ScoredSource
+from logloss.training.prediction_interval import predict_interval
 from logloss.training.separation import Separation
 
 if TYPE_CHECKING:
@@ -183,6 +184,48 @@ class ModelPredictions:
         logits = self.predict_logit(X, offset=offset, missing=missing)
         return np.column_stack([log_expit(-logits), log_expit(logits)])
 
+    def predict_interval(self, X: Any, *, level: float = 0.95, offset: Any = None, missing: str | None = None) -> Array:
+        """Confidence limits of the probability of each row, by the delta method on its log-odds.
+
+        An interval for P(1 | x), due to the sampling error of the coefficients: not for the label, which is 0 or 1, and
+        not for what a wrong model lacks. For one that does not assume the model, see `Calibration.interval`.
+
+        Parameters
+        ----------
+        X, offset, missing
+            As in `predict_logit`; so are the exceptions.
+        level : float in (0, 1)
+            Confidence level.
+
+        Returns
+        -------
+        array of shape (n_rows, 2)
+            Lower and upper limits, in [0, 1]; NaN for rows left out by missing="drop", and where a coefficient without
+            a standard error has a part.
+
+        Raises
+        ------
+        DataError
+            Also if the model has no covariance matrix: under a penalty other than Firth's, with shapes or pooled
+            levels, of wide or sparse matrices and hashed text, with separated classes, and of more than 1,000
+            coefficients.
+
+        Notes
+        -----
+        The log-odds xᵀβ have variance xᵀVx, V being `covariance`, of the kind of `errors.kind`: robust, or of clusters,
+        where the model's is. Limits are those of the normal distribution, or of Student's t with the harmonic mean of
+        the degrees of freedom of the coefficients. Under penalty="firth" probabilities are those of that model, and the
+        covariance too. Cost: one pass, O(n_rows · n_coefficients²).
+
+        Examples
+        --------
+        >>> import logloss
+        >>> model = logloss.fit([0.0, 1.0, 2.0, 3.0, 4.0] * 20, [0, 1, 0, 1, 1] * 20)
+        >>> model.predict_interval([0.0, 2.0]).round(3).tolist()
+        [[0.082, 0.331], [0.527, 0.758]]
+        """
+        return predict_interval(self, self._rows_of(X), level, offset, missing)
+
     def contributions(self, X: Any) -> list[dict[str, float]]:
         """Contributions of the features to the log-odds of each row, compared with the average row.
 
@@ -267,6 +310,7 @@ class ModelPredictions:
         keep: str | Sequence[str] = (),
         negatives_kept: float = 1.0,
         missing: str | None = None,
+        unlabelled: str = "error",
         header: bool = True,
         name: str = "",
         engine: object = None,
@@ -293,6 +337,7 @@ class ModelPredictions:
         missing : {"error", "drop"}, optional
             Rows with a missing value: an error, or left out and counted; so are rows in which a feature is missing. If
             left out, as in training.
+        {unlabelled}
         {header}
         {name}
         {engine}
@@ -330,6 +375,7 @@ class ModelPredictions:
             "keep": keep,
             "negatives_kept": negatives_kept,
             "missing": missing,
+            "unlabelled": unlabelled,
             "header": header,
             "name": name,
             "progress": progress,

@@ -95,12 +95,7 @@ class Predictor:
 
     def _without_offset(self, X: Any, missing: str | None) -> Array:
         """The same; the rows of a sparse matrix are made dense, some at a time."""
-        if not is_sparse(X):
-            return self._of_source(self.source_of(X), missing)
-        X = X.tocsr()
-        n_rows = max(MOST_DENSE // max(X.shape[1], 1), 1)
-        starts = range(0, max(X.shape[0], 1), n_rows)
-        return np.concatenate([self._of_source(self.source_of(X[s : s + n_rows].toarray()), missing) for s in starts])
+        return np.concatenate([self._of_source(self.source_of(each), missing) for each in dense_pieces(X)])
 
     def _of_source(self, source: Source, missing: str | None) -> Array:
         """Of each row of a source, in its order."""
@@ -255,6 +250,17 @@ class Predictor:
             missing = missing_of(found[name])
             left[name] = n_strange - (0 if missing is None else int(np.count_nonzero(missing)))
         return {name: n for name, n in left.items() if n}
+
+
+def dense_pieces(X: Any) -> Iterator[Any]:
+    """X itself, or the rows of a sparse matrix as dense arrays, some at a time."""
+    if not is_sparse(X):
+        yield X
+        return
+    X = X.tocsr()
+    n_rows = max(MOST_DENSE // max(X.shape[1], 1), 1)
+    for start in range(0, max(X.shape[0], 1), n_rows):
+        yield X[start : start + n_rows].toarray()
 
 
 def _quoted(names: Sequence[str]) -> str:

@@ -15,8 +15,8 @@ from logloss.errors import DataError
 
 @dataclass(frozen=True, slots=True)
 class KeptRows:
-    """Which rows take part. is_kept: None if all do; n_dropped: how many lack something; is_unlabelled: those that
-    lack nothing but a label, None if none does."""
+    """Which rows take part. is_kept: None if all do; n_dropped: how many were left out as they lack something;
+    is_unlabelled: those that lack nothing but a label, None if none does."""
 
     is_kept: Array | None = None
     n_dropped: int = 0
@@ -24,7 +24,8 @@ class KeptRows:
 
 
 def kept_rows(check: Check, weight: Array | None, counts: Array | None) -> KeptRows:
-    """The rows that take part; something missing in one of them is an error unless `missing="drop"`."""
+    """The rows that take part; something missing in one of them is an error unless missing="drop", of labels also
+    unless unlabelled="keep"."""
     is_absent = None
     for each in (weight, counts):
         if each is not None and (each == 0).any():
@@ -38,10 +39,11 @@ def kept_rows(check: Check, weight: Array | None, counts: Array | None) -> KeptR
             is_lacking = is_lacking & ~is_absent
         if not is_lacking.any():
             continue
-        if check.roles.missing != "drop":
+        is_label = name == check.roles.y_true
+        if check.roles.missing != "drop" and not (is_label and check.roles.unlabelled == "keep"):
             hint = 'Correct the table, or pass missing="drop" to leave such rows out; the result says how many.'
             fail_missing(check, name, is_lacking, hint)
-        if name == check.roles.y_true:
+        if is_label:
             lacks_label = is_lacking
         else:
             is_incomplete = either(is_incomplete, is_lacking)
@@ -50,9 +52,12 @@ def kept_rows(check: Check, weight: Array | None, counts: Array | None) -> KeptR
         is_unlabelled = lacks_label if is_incomplete is None else lacks_label & ~is_incomplete
         is_incomplete = either(is_incomplete, lacks_label)
     is_out = is_incomplete if is_absent is None else either(is_incomplete, is_absent)
+    n_dropped = 0 if is_incomplete is None else int(np.count_nonzero(is_incomplete))
+    if is_unlabelled is not None and check.roles.unlabelled == "keep":
+        n_dropped -= int(np.count_nonzero(is_unlabelled))
     return KeptRows(
         None if is_out is None else ~is_out,
-        0 if is_incomplete is None else int(np.count_nonzero(is_incomplete)),
+        n_dropped,
         is_unlabelled if is_unlabelled is not None and is_unlabelled.any() else None,
     )
 

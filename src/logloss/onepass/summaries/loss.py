@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import accumulate
 from operator import or_
 from typing import Any, ClassVar
@@ -151,27 +151,17 @@ class LossSumWorkspace:
 @dataclass(frozen=True, slots=True, repr=False)
 class UnlabelledSums:
     """Rows that have a forecast but no label yet: their number, and the exact sums of weight, weight·prediction and
-    weight·its entropy, in units of 2^-6720."""
+    weight·its entropy, in units of 2^-6720; their scores, as if every label were 0, None where they are not known."""
 
     n_rows: int = 0
     weight: int = 0
     proba: int = 0
     entropy: int = 0
-
-    @classmethod
-    def of(cls, rows: Unlabelled) -> UnlabelledSums:
-        """Of some rows."""
-        limbs, tally = exact.new_limbs(N_GENERAL_LIMBS), np.array([0, 0, 0, -1])
-        forecast = forecast_of(rows)
-        # Whatever the label, prediction and entropy are what they are.
-        labels = read_only(np.zeros(len(forecast[0])))
-        weighted_losses.general_sums(labels, *forecast, rows.sample_weight, rows.counts, limbs, tally)
-        sums = (exact.as_integer(limbs[GENERAL_LIMBS[SUMS.index(name)][0]]) for name in ("w", "p", "h"))
-        return cls(int(tally[0]), *sums)
+    scores: ScoreSummary | None = NO_SCORES
 
     def merge(self, other: UnlabelledSums) -> UnlabelledSums:
         """Of the rows of both."""
-        return merged(self, other)
+        return merged(self, other, scores=lambda a, b: None if a is None or b is None else a.merge(b))
 
     @property
     def mean_proba(self) -> float:
@@ -185,6 +175,34 @@ class UnlabelledSums:
 
 
 NO_UNLABELLED = UnlabelledSums()
+
+
+class UnlabelledWorkspace:
+    """What rows without a label are added to."""
+
+    def __init__(self) -> None:
+        self.limbs, self.n_rows = exact.new_limbs(N_GENERAL_LIMBS), 0
+        self.scores = ScoreWorkspace()
+
+    def add(self, rows: Unlabelled, block: Block) -> int:
+        """Take in rows of a block; returns how many they stand for."""
+        tally, forecast = np.array([0, 0, 0, -1]), forecast_of(rows)
+        # Whatever the label, prediction and entropy are what they are.
+        labels = np.zeros(len(forecast[0]), np.uint8)
+        weighted_losses.general_sums(
+            read_only(labels.astype(np.float64)), *forecast, rows.sample_weight, rows.counts, self.limbs, tally
+        )
+        own = {name: getattr(rows, name) for name in rows.__match_args__}
+        self.scores.add(replace(block, y_true=read_only(labels), features=(), by=(), cluster=(), keep=(), **own))
+        self.n_rows += int(tally[0])
+        return int(tally[0])
+
+    def freeze(self) -> UnlabelledSums:
+        """The sums of what was added."""
+        weight, proba, entropy = (
+            exact.as_integer(self.limbs[GENERAL_LIMBS[SUMS.index(name)][0]]) for name in ("w", "p", "h")
+        )
+        return UnlabelledSums(self.n_rows, weight, proba, entropy, self.scores.freeze())
 
 
 @dataclass(frozen=True, slots=True, repr=False)
@@ -316,7 +334,7 @@ class _LossWorkspace:
         self.n_dropped = 0
         self.is_soft = False
         self.coding: frozenset[Any] = frozenset()
-        self.unlabelled = NO_UNLABELLED
+        self.unlabelled: UnlabelledWorkspace | None = None
         self.scores = ScoreWorkspace()
         self.largest_losses = LargestLossesWorkspace()
         self.groups = losses_workspace(groups, self.scores)
@@ -336,10 +354,10 @@ class _LossWorkspace:
         self.n_dropped += block.n_dropped
         self.coding |= block.coding
         if block.unlabelled is not None:
-            more = UnlabelledSums.of(block.unlabelled)
-            self.unlabelled = self.unlabelled.merge(more)
+            self.unlabelled = self.unlabelled or UnlabelledWorkspace()
+            n_rows = self.unlabelled.add(block.unlabelled, block)
             labels = read_only(np.full(len(forecast_of(block.unlabelled)[0]), np.nan))
-            self._hash(block, block.unlabelled, labels, 0, more.n_rows)
+            self._hash(block, block.unlabelled, labels, 0, n_rows)
         pieces = pieces_of(block)
         found = []
         for piece in pieces:
@@ -418,7 +436,7 @@ class _LossWorkspace:
             None if self.groups is None else self.groups.freeze(),
             None if self.clusters is None else self.clusters.freeze(),
             tuple(sorted(self.pieces.items())),
-            self.unlabelled,
+            NO_UNLABELLED if self.unlabelled is None else self.unlabelled.freeze(),
         )
 
 

@@ -72,9 +72,7 @@ class ScoreSummary(BlockwiseSummary):
         """Of the rows of both."""
         if not self.scale or not other.scale:
             return self if self.scale else other
-        if self.scale != other.scale:
-            mine, theirs = SCALES[self.scale], SCALES[other.scale]
-            raise DataError(f"summaries must be of one kind of forecast: one holds {mine}, the other {theirs}.")
+        self.check_scale(other)
         if self.is_binned != other.is_binned:
             return self.binned().merge(other.binned())
         merged = ScoreSummary(
@@ -85,6 +83,12 @@ class ScoreSummary(BlockwiseSummary):
             self.masses.merge(other.masses),
         )
         return merged.binned() if not merged.is_binned and merged.n_distinct > MOST_DISTINCT else merged
+
+    def check_scale(self, other: ScoreSummary) -> None:
+        """Refuse probabilities beside log-odds."""
+        if self.scale and other.scale and self.scale != other.scale:
+            mine, theirs = SCALES[self.scale], SCALES[other.scale]
+            raise DataError(f"summaries must be of one kind of forecast: one holds {mine}, the other {theirs}.")
 
     @property
     def n_distinct(self) -> int:

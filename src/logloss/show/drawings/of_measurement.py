@@ -19,6 +19,7 @@ from logloss.inference.reliability import (
     why_no_bands,
 )
 from logloss.measurement import Measurement
+from logloss.show.drawings import of_thresholds
 from logloss.show.drawings.of_difference import levels_table
 from logloss.show.drawings.picture import Drawing, not_drawn
 from logloss.show.words.of_measurement import group_value
@@ -253,6 +254,7 @@ KINDS = {
     "reliability": reliability,
     "decomposition": decomposition,
     "concentration": concentration,
+    **of_thresholds.KINDS,
     "groups": groups,
 }
 

@@ -7,6 +7,7 @@ pages and files: pyplot is not imported, so that no figure stays open in a serve
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from types import ModuleType
 from typing import Any
 
@@ -26,8 +27,10 @@ from logloss.show.plot import (
     of_difference,
     of_measurement,
     of_model,
+    of_monitoring,
     of_plan,
     of_segments,
+    of_several,
     of_wide,
 )
 from logloss.show.plot.inline_svg import inline_svg as inline_svg
@@ -43,18 +46,57 @@ ROOMS: dict[str, ModuleType] = {
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
+    "monitoring": of_monitoring,
     "plan": of_plan,
     "segments": of_segments,
 }
 FORMATS = ("pdf", "svg", "png")
 
 
-def plot(answer: Answer, kind: str | tuple[str, str] | None = None, ax: Axes | None = None) -> Axes:
-    """Draw a picture of an answer and return its axes: those given, or those of a new figure of pyplot.
+def plot(
+    answer: Answer | Mapping[str, Answer], kind: str | tuple[str, str] | None = None, ax: Axes | None = None
+) -> Axes:
+    """Draw a picture of an answer, or of several measurements together, and return its axes.
 
-    A figure of its own looks as `style.SETTINGS` say; axes that are given keep the settings of the session.
+    A figure of its own looks as `style.SETTINGS` say; axes that are given keep the settings of the session. Several
+    measurements differ in colour and in the kind of line, so that they stay apart in grey, too.
+
+    Parameters
+    ----------
+    answer : Answer, or dict of str to Measurement
+        What is drawn; of a dict up to 6 measurements in one picture, its keys in the legend.
+    kind : str or tuple of two str, optional
+        Which picture, as `logloss.drawing` lists them; of several "reliability", "roc", "precision_recall" or
+        "decision". The first one if left out.
+    ax : matplotlib.axes.Axes, optional
+        Where to draw; if left out, a new figure of pyplot, as wide as a column of a journal.
+
+    Returns
+    -------
+    matplotlib.axes.Axes
+        Those given, or those of the new figure.
+
+    Raises
+    ------
+    DataError
+        If there is no such picture, or this one cannot be drawn.
+
+    Examples
+    --------
+    >>> import logloss
+    >>> y = [0, 0, 1, 0, 1, 1]
+    >>> old = logloss.measure(y, [0.3, 0.4, 0.5, 0.6, 0.5, 0.7])
+    >>> new = logloss.measure(y, [0.1, 0.2, 0.3, 0.6, 0.7, 0.9])
+    >>> logloss.plot({"old": old, "new": new}, "roc").get_xlabel()
+    'false positive rate'
     """
-    return _plotted(ROOMS[answer.kind], _shown(answer, kind), ax)
+    shown = _shown(answer, kind)
+    return _plotted(_drawn_by(answer), shown, ax)
+
+
+def _drawn_by(answer: Answer | Mapping[str, Answer]) -> ModuleType:
+    """The module that draws pictures of such an answer."""
+    return of_several if isinstance(answer, Mapping) else ROOMS[answer.kind]
 
 
 def plot_term(term: TermEffect, ax: Axes | None = None) -> Axes:
@@ -80,16 +122,16 @@ def _plotted(room: ModuleType, shown: Drawing, ax: Axes | None) -> Axes:
     return _drawn(room, shown, pyplot.figure(figsize=_size(room, shown), **FIGURE))
 
 
-def figure_of(answer: Answer, kind: str | tuple[str, str] | None = None) -> Figure:
+def figure_of(answer: Answer | Mapping[str, Answer], kind: str | tuple[str, str] | None = None) -> Figure:
     """A picture as a figure that pyplot does not know."""
     shown = _shown(answer, kind)
-    room = ROOMS[answer.kind]
+    room = _drawn_by(answer)
     figure = Figure(figsize=_size(room, shown), **FIGURE)
     _drawn(room, shown, figure)
     return figure
 
 
-def _shown(answer: Answer, kind: str | tuple[str, str] | None) -> Drawing:
+def _shown(answer: Answer | Mapping[str, Answer], kind: str | tuple[str, str] | None) -> Drawing:
     """What is drawn; an error where there is nothing to draw."""
     shown = drawing(answer, kind)
     others = drawable(answer, [name for name in kinds(answer) if name != shown.kind]) if shown.reason else []
@@ -117,7 +159,11 @@ def _drawn(room: ModuleType, shown: Drawing, figure: Figure) -> Axes:
     return ax
 
 
-def save(answer: Answer, path: str | os.PathLike[str], kind: str | tuple[str, str] | None = None) -> None:
+def save(
+    answer: Answer | Mapping[str, Answer],
+    path: str | os.PathLike[str],
+    kind: str | tuple[str, str] | None = None,
+) -> None:
     """Write a picture to a .pdf, .svg or .png file, on white; whole or not at all."""
     form = check_format(path)
     figure = figure_of(answer, kind)

@@ -67,14 +67,14 @@ def delta(ax: Axes, drawing: Drawing) -> None:
         ax.axvline(figures["first_at"], label="first excluded 0", **first)
     ax.set_xlim(number[0], number[-1] if len(number) > 1 else number[0] + 1)
     ax.set_ylim(low, high)
-    _name_periods(ax, number, [str(name) for name in sequential["period"]])
+    name_periods(ax, number, [str(name) for name in sequential["period"]])
     _name_sides(ax, low, high, figures)
     ax.set_xlabel(cut(figures["order"], 40), parse_math=False)
     ax.set_ylabel("Δ log loss (nats per row)")
     legend_below(ax, ORDER)
 
 
-def _name_periods(ax: Axes, number: Array, periods: list[str]) -> None:
+def name_periods(ax: Axes, number: Array, periods: list[str]) -> None:
     """A few periods below the axis, the outer ones within it."""
     longest = max(map(len, periods))
     n_ticks = max(2, min(N_TICKS, TICK_LETTERS // (min(longest, 16) + 2)))

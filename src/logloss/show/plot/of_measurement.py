@@ -11,6 +11,7 @@ from matplotlib.axes import Axes
 
 from logloss.answers.estimate import logit
 from logloss.show.drawings.picture import Drawing
+from logloss.show.plot import of_thresholds
 from logloss.show.plot.of_difference import draw_levels
 from logloss.show.plot.style import (
     BAND,
@@ -175,11 +176,18 @@ def groups(ax: Axes, drawing: Drawing) -> None:
     from_zero(ax, "contribution to the log loss (nats per row)")
 
 
-DRAWN = {"reliability": reliability, "decomposition": decomposition, "concentration": concentration, "groups": groups}
+DRAWN = {
+    "reliability": reliability,
+    "decomposition": decomposition,
+    "concentration": concentration,
+    **of_thresholds.DRAWN,
+    "groups": groups,
+}
 
 
 def height_mm(drawing: Drawing) -> float:
     """How tall a picture is."""
     if drawing.kind == "groups" and "groups" in drawing.tables:
         return 22 + 5 * len(drawing.table("groups"))
-    return {"reliability": 104.0, "decomposition": 54.0}.get(drawing.kind, 66.0)
+    heights = {"reliability": 104.0, "decomposition": 54.0, **of_thresholds.HEIGHTS_MM}
+    return heights.get(drawing.kind, 66.0)

@@ -17,6 +17,7 @@ from logloss.show.report import (
     of_difference,
     of_measurement,
     of_model,
+    of_monitoring,
     of_plan,
     of_segments,
     of_wide,
@@ -31,6 +32,7 @@ ROOMS = {
     "calibration": of_calibration,
     "comparison": of_comparison,
     "difference": of_difference,
+    "monitoring": of_monitoring,
     "plan": of_plan,
     "segments": of_segments,
 }

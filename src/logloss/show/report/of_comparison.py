@@ -21,6 +21,7 @@ from logloss.show.words.of_comparison import (
     has_e_value,
     header,
     infinite_rows,
+    margin_sentence,
     needed,
     order_text,
     parts_rows,
@@ -29,6 +30,7 @@ from logloss.show.words.of_comparison import (
     sequence_sentence,
     sequential_rows,
     simultaneous_text,
+    verdict_rows,
     without,
 )
 from logloss.show.words.of_measurement import signed, with_kept
@@ -97,6 +99,14 @@ def main_table(c: Comparison) -> tuple[list[list[str]], str]:
 def sections(c: Comparison) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
     tables = [("Ranking", page.table(*main_table(c), label="Ranking"))]
+    if c.verdicts:
+        head = ["candidate", "Δ to the reference (nats)", "95% CI", "verdict"]
+        rows = [[cell.strip().removeprefix("95% CI ").removeprefix("Δ ") for cell in row] for row in verdict_rows(c)]
+        inside = [
+            page.paragraph(f"{capital(margin_sentence(c))}."),
+            page.table([head, *rows], "lrll", label="Verdicts"),
+        ]
+        tables.append(("Verdicts with a margin", "\n".join(inside)))
     if rows := parts_rows(c):
         rows = [["", "contribution (nats)", "95% CI", ""], *([cell.strip() for cell in row] for row in rows)]
         tables.append(("Decomposition of the difference", page.table(rows, "lrll", label="Decomposition")))

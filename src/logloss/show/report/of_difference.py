@@ -8,7 +8,14 @@ from logloss.difference import Difference
 from logloss.measurement import Measurement
 from logloss.show import page
 from logloss.show.words.of_comparison import ends_text
-from logloss.show.words.of_difference import group_table, mix_rows, parts_rows, warnings
+from logloss.show.words.of_difference import (
+    arrived_sentence,
+    arrived_table,
+    group_table,
+    mix_rows,
+    parts_rows,
+    warnings,
+)
 from logloss.show.words.of_difference import remarks as remarks_of
 from logloss.show.words.of_measurement import signed
 from logloss.text import LONGEST_NAMED, capital, count, counted, fixed, printable
@@ -83,6 +90,10 @@ def sections(d: Difference) -> list[tuple[str, str]]:
     """Sections of tables: (heading, HTML)."""
     tables = [("Decomposition of the change", page.table(*main_table(d), label="Decomposition of the change"))]
     tables.append(("Both measurements", page.table(_both(d), "lrlrl", label="Both measurements")))
+    if d.labels_arrived is not None:
+        heading = "Rows whose labels have arrived"
+        table = page.table(*arrived_table(d.labels_arrived), label=heading)
+        tables.append((heading, table + page.paragraph(f"{capital(arrived_sentence(d.labels_arrived))}.")))
     if d.groups is not None:
         rows = [["", "contribution (nats)", "95% CI", ""], *([cell.strip() for cell in row] for row in mix_rows(d))]
         shown = [

@@ -7,7 +7,8 @@ import math
 from logloss.calibration import Calibration, calibrate
 from logloss.measurement import Measurement
 from logloss.show import page
-from logloss.show.drawings.of_measurement import MOST_LISTED
+from logloss.show.drawings import of_thresholds
+from logloss.show.drawings.of_measurement import MOST_LISTED, kinds
 from logloss.show.report import of_calibration
 from logloss.show.words.of_calibration import advice
 from logloss.show.words.of_measurement import (
@@ -26,6 +27,7 @@ from logloss.show.words.of_measurement import (
     remarks_of_groups,
     shift,
     too_many_groups,
+    unlabelled_rows,
     verdict_text,
     with_kept,
 )
@@ -112,10 +114,18 @@ def _calibration(m: Measurement) -> str:
     return f"{clause} Expected loss (mean predictive entropy) {nats(m.expected_log_loss)}: {expectation(m)}."
 
 
+def pictures(m: Measurement) -> list[str]:
+    """Those of the page: what a threshold does depends on costs, which no page knows."""
+    return [name for name in kinds(m) if name not in of_thresholds.KINDS]
+
+
 def main_table(m: Measurement) -> tuple[list[list[str]], str]:
     """All figures in one table, and how its columns are aligned."""
     rows = [["", "", "95% CI", ""]]
     rows += [[cell.strip() for cell in row] for row in (*loss_rows(m), *parts_rows(m), *calibration_rows(m))]
+    if m.unlabelled is not None:
+        rows.append(["rows without a label", "", "", ""])
+        rows += [[cell.strip() for cell in row] for row in unlabelled_rows(m)]
     return rows, "lrll"
 
 

@@ -8,8 +8,9 @@ from collections.abc import Sequence
 
 from logloss.answers.estimate import Estimate, negated
 from logloss.answers.small_table import SmallTable
-from logloss.comparison import Comparison, PairwiseComparison
+from logloss.comparison import Comparison, PairwiseComparison, Verdict
 from logloss.comparison.period_rules import INDEPENDENT
+from logloss.comparison.verdicts import non_inferior
 from logloss.show.words.of_measurement import (
     by_contribution,
     caution_lines,
@@ -39,6 +40,14 @@ PARTS = ("discrimination_excess_nats", "miscalibration_excess_nats")
 N_GROUPS_SHOWN = 20
 # An e-value at which its null hypothesis is rejected at 5%, as a logarithm; one that is written with an exponent.
 SIGNIFICANT, LARGE = math.log(20), math.log(1e5)
+# What each verdict means of the interval of Δ.
+VERDICTS = {
+    "better": "the interval lies below 0",
+    "equivalent": "the interval lies within ±margin",
+    "non-inferior": "the interval lies below the margin",
+    "inferior": "the interval lies above the margin",
+    "undecided": "the interval includes the margin",
+}
 # More rows than this are not a sample size.
 TOO_MANY = 10**12
 
@@ -46,7 +55,8 @@ TOO_MANY = 10**12
 def text_of(c: Comparison) -> str:
     """The whole comparison."""
     sequence = [sequence_sentence(c), *columns(sequential_rows(c), "lll", gap="   ")] if sequential_rows(c) else []
-    paragraphs = [[sentence(c)], [header(c)], columns(*ranking_rows(c), gap="   "), sequence, decomposition_lines(c)]
+    paragraphs = [[sentence(c)], [header(c)], columns(*ranking_rows(c), gap="   "), verdict_lines(c), sequence]
+    paragraphs.append(decomposition_lines(c))
     paragraphs += [detectable_lines(c), caution_lines(c.cautions), group_lines(c), largest_differences_lines(c)]
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
@@ -206,6 +216,44 @@ def _remark(c: Comparison, name: str, pair: PairwiseComparison | None) -> str:
     if not pair.simultaneous.has_interval:
         return f"no CI: {pair.simultaneous.reason}"
     return f"{printable(pair.better)} better" if pair.is_significant else "not significant"
+
+
+def verdict_lines(c: Comparison) -> list[str]:
+    """The verdicts beside the reference, under their heading."""
+    return [margin_sentence(c), *columns(verdict_rows(c), "lrll", gap="   ")] if c.verdicts else []
+
+
+def margin_sentence(c: Comparison) -> str:
+    """`margin 0.002 nats per row, reference vegas`."""
+    return f"margin {c.margin:g} nats per row, reference {printable(c.reference)}: Δ is candidate − reference"
+
+
+def verdict_rows(c: Comparison) -> list[list[str]]:
+    """Of each candidate the verdict from the interval, and with periods the one from the confidence sequence."""
+    digits, rows = max(delta_digits(c.pair.delta), delta_digits(Estimate(c.margin))), []
+    for verdict in c.verdicts:
+        both = [("", verdict.difference, verdict.verdict)]
+        if verdict.verdict_anytime:
+            both.append(("  confidence sequence", verdict.confidence_sequence, verdict.verdict_anytime))
+        for label, difference, word in both:
+            delta = "" if label else "Δ not defined" if math.isnan(difference) else f"Δ {signed(difference, digits)}"
+            ends = f"95% CI {ends_text(difference, digits)}" if difference.has_interval else ""
+            clause = f"{word}: {VERDICTS[word]}" if difference.has_interval else word
+            clause += "" if difference.has_interval else f": {difference.reason}"
+            clause += _first_non_inferior(verdict) if label else ""
+            rows.append([label or f"  {printable(verdict.candidate)}", delta, ends, clause])
+    return rows
+
+
+def _first_non_inferior(verdict: Verdict) -> str:
+    """When the confidence sequence first showed that a candidate is non-inferior."""
+    first = verdict.first_non_inferior
+    if not first:
+        return ""
+    # Intervals after all periods hold together: what was shown of the periods until then stays shown.
+    is_still = non_inferior(verdict.confidence_sequence, verdict.margin)
+    at = f"{'on' if DATE.fullmatch(first) else 'at'} {printable(first)}"
+    return f"; non-inferior first {at}{'' if is_still else ', but no longer'}"
 
 
 def decomposition_lines(c: Comparison) -> list[str]:

@@ -7,6 +7,7 @@ import math
 from logloss.answers.estimate import Estimate, negated
 from logloss.answers.small_table import SmallTable
 from logloss.difference import Difference
+from logloss.difference.labels_arrived import LabelsArrived
 from logloss.inference.cautions import FEWEST_CLUSTERS
 from logloss.show.words.of_comparison import ends_text
 from logloss.show.words.of_measurement import caution_lines, group_value, signed
@@ -33,7 +34,8 @@ UNEQUAL = 1.5
 def text_of(d: Difference) -> str:
     """The whole difference."""
     parts = columns(with_labels(parts_rows(d)), "lrll", gap="   ")
-    paragraphs = [[sentence(d), *warnings(d)], parts, remarks(d), caution_lines(d.cautions), groups_lines(d)]
+    paragraphs = [[sentence(d), *warnings(d)], parts, remarks(d), arrived_lines(d)]
+    paragraphs += [caution_lines(d.cautions), groups_lines(d)]
     return printable_lines("\n\n".join("\n".join(lines) for lines in paragraphs if lines))
 
 
@@ -129,6 +131,35 @@ def remarks(d: Difference) -> list[str]:
         size = "little change" if d.psi < LITTLE else "moderate change" if d.psi < LARGE else "large change"
         lines.append(f"score distribution: PSI {significant(d.psi, 2)} (ten bins), {size}")
     return lines
+
+
+def arrived_lines(d: Difference) -> list[str]:
+    """What was expected of rows without a label beside what was observed, and what that says."""
+    if d.labels_arrived is None:
+        return []
+    lines = [f"{counted(d.labels_arrived.n_rows, 'row')} without a label in the old measurement, labelled in the new"]
+    return [*lines, *columns(*arrived_table(d.labels_arrived), gap="   "), arrived_sentence(d.labels_arrived)]
+
+
+def arrived_table(arrived: LabelsArrived) -> tuple[list[list[str]], str]:
+    """Expected and observed log loss and base rate, and how columns are aligned."""
+    rows = [["", "expected", "95% CI", "observed"]]
+    for name, expected, observed in (
+        ("  log loss", arrived.expected_log_loss, arrived.log_loss),
+        ("  base rate", arrived.expected_base_rate, arrived.base_rate),
+    ):
+        rows.append([name, fixed(expected, 4), ends_text(expected, 4), fixed(observed, 4)])
+    return rows, "lrlr"
+
+
+def arrived_sentence(arrived: LabelsArrived) -> str:
+    """Whether the observed loss is as expected."""
+    if not arrived.expected_log_loss.has_interval:
+        return f"no CI: {arrived.expected_log_loss.reason}"
+    if arrived.is_within:
+        return "the observed log loss is consistent with the expected one"
+    more = "higher" if arrived.log_loss > arrived.expected_log_loss else "lower"
+    return f"the observed log loss is {more} than expected: P(label | score) of these rows is another one"
 
 
 def verdict(d: Difference, contribution: Estimate, clause: str) -> str:

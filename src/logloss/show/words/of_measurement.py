@@ -42,6 +42,8 @@ N_GROUPS_SHOWN = 20
 WIDE = 0.25
 # Below, four digits after the point are too few.
 SMALL = 1e-3
+# Below, a p-value says that scores differ.
+SHIFTED = 0.05
 # A longer clause with no interval before it begins in the column of intervals.
 LONG_CLAUSE = 50
 # A value that is one number, perhaps with its unit: its digits stand below those of others.
@@ -54,6 +56,7 @@ def text_of(m: Measurement) -> str:
         ("", loss_rows(m)),
         ("decomposition (isotonic, CORP)", parts_rows(m)),
         ("calibration", calibration_rows(m)),
+        ("rows without a label", unlabelled_rows(m)),
         ("", largest_losses_rows(m)),
     ]
     lines = aligned([row for _, rows in tables for row in rows])
@@ -246,14 +249,42 @@ def p_text(p_value: float) -> str:
 
 
 def calibration_rows(m: Measurement) -> list[list[str]]:
-    """Mean prediction and event rate, calibration slope and intercept, expected loss; rows without a label."""
+    """Mean prediction and event rate, calibration slope and intercept, expected loss."""
     ratio = f"ratio {fixed(m.ratio, 3)}" if m.base_rate else "no row is positive"
     rows = [["  mean predicted", nats(m.mean_proba), "", f"observed {nats(m.base_rate)}, {ratio}"], *line_rows(m)]
     rows.append(["  expected loss", nats(m.expected_log_loss), "", f"mean predictive entropy; {expectation(m)}"])
-    if m.n_unlabelled:
-        late = f"label missing; mean predicted {nats(m.unlabelled_mean_proba)}, expected loss "
-        rows.append(["  unlabelled", counted(m.n_unlabelled, "row"), "", late + nats(m.unlabelled_expected_log_loss)])
     return rows
+
+
+def unlabelled_rows(m: Measurement) -> list[list[str]]:
+    """What rows without a label are expected to cost, and whether their scores are those of the others."""
+    late = m.unlabelled
+    if late is None:
+        return []
+    share = f"{percent(late.share, 1)} of all rows"
+    rows = [
+        ["  rows", count(late.n_rows), "", share],
+        ["  mean predicted", nats(late.mean_proba), "", f"labelled rows {nats(m.mean_proba)}"],
+        remarked("  expected log loss", late.log_loss, "if P(label | score) is unchanged, which only labels can show"),
+    ]
+    if not math.isnan(late.base_rate):
+        if_rate = f"if only the base rate differs (EM); labelled rows {nats(m.base_rate)}"
+        rows.append(remarked("  base rate", late.base_rate, if_rate))
+        rows.append(remarked("  log loss at that rate", late.log_loss_if_base_rate_changed, ""))
+    if not math.isnan(late.psi):
+        is_shifted = late.shift_p_value < SHIFTED
+        verdict = "not those of the labelled rows" if is_shifted else "no difference from the labelled rows is shown"
+        psi = f"PSI {significant(late.psi, 2)} (ten bins), {p_text(late.shift_p_value)}: {verdict}"
+        rows.append(["  scores", "", "", psi])
+    return rows
+
+
+def remarked(name: str, estimate: Estimate, clause: str) -> list[str]:
+    """An estimate with its interval, its clause, and a remark on it."""
+    row = row_of(name, estimate, clause, 4)
+    if estimate.has_interval and estimate.reason:
+        row[3] += f"; {estimate.reason}"
+    return row
 
 
 def line_rows(m: Measurement) -> list[list[str]]:
