@@ -2,7 +2,7 @@
 
 >>> import logloss
 >>> site = ["a", "b"] * 500
->>> y = [int(row % 10 < 5) if name == "a" else int(row % 10 < 2) for row, name in enumerate(site)]
+>>> y = [int(row % 4 < 2) if name == "a" else int(row % 10 < 2) for row, name in enumerate(site)]
 >>> found = logloss.segments({"y": y, "p": [0.5] * 1000, "site": site}, y_true="y", y_proba="p", features=["site"])
 >>> found.miscalibrated["segment"]
 ['site = b']
