@@ -674,6 +674,20 @@ def hash_texts(texts: Sequence[bytes]) -> list[tuple[int, int]]:
     return found
 
 
+def add_by_cell(codes, coarse, layout, buckets, values) -> dict[tuple[int, int], list[float]]:
+    """By (bucket, cell) the sum of each value: each row adds to a cell of each column, and of each pair of columns."""
+    n = len(codes[0]) if codes else 0
+    found: dict[tuple[int, int], list[list[float]]] = {}
+    for row, bucket, own in zip(codes, buckets, values, strict=True):
+        cells = [layout[j] + code for j, code in enumerate(row)]
+        for pair, (j, k) in enumerate(itertools.combinations(range(n), 2)):
+            if len(layout) > 2 * n + 1:
+                cells.append(layout[2 * n + pair] + coarse[j][row[j]] * layout[n + k] + coarse[k][row[k]])
+        for cell in cells:
+            found.setdefault((bucket, cell), []).append(own)
+    return {key: [math.fsum(column) for column in zip(*rows, strict=True)] for key, rows in found.items()}
+
+
 def hash_rows(rows: Sequence[tuple[Sequence[float], int | None, int]]) -> tuple[int, int]:
     """Of (numbers: label, forecast, P(0) and weight where there are any; hash of keys; how many times): two sums."""
     word, odd, factors = (1 << 64) - 1, 0x9E3779B97F4A7C15, (0xBF58476D1CE4E5B9, 0x94D049BB133111EB)

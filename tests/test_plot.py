@@ -579,8 +579,9 @@ def test_a_picture_of_every_answer_can_be_drawn_in_every_format(measured, model,
     added = logloss.fit({"x": x, "y": (x > 4) ^ (np.arange(200) % 7 == 0)}, "y", shapes="auto", leave_one_out=False)
     wide = logloss.fit(scipy.sparse.csr_array(np.eye(10)[x]), x > 4, l2=1.0)
     calibrated = logloss.calibrate(*forecasts(900, seed=4), by=np.arange(900) % 3)
+    found = logloss.segments({"x": x, "y": x > 4, "p": 0.2 + 0.03 * x}, y_true="y", y_proba="p")
     run = logloss.watch([logloss.measure(*forecasts(300, seed=k)) for k in range(12)], alpha=0.999)
-    answers = (measured, model, added, wide, compared, calibrated, moved, run, planned)
+    answers = (measured, model, added, wide, compared, calibrated, moved, run, planned, found)
     assert form in FORMATS
     assert {answer.kind for answer in answers} == set(ROOMS)
     for answer in answers:

@@ -382,6 +382,9 @@ def answers(measured):
             [logloss.measure(*forecasts(1_000, seed=k)) for k in range(11)], within="independent"
         ),
         "plan": logloss.plan(std=0.1, difference=0.01),
+        "segments": logloss.segments(
+            {"origin": names, "y": np.where(names == "White", 1 - labels, labels), "p": proba}, y_true="y", y_proba="p"
+        ),
     }
 
 
@@ -390,7 +393,7 @@ def test_every_page_has_one_large_number_with_its_interval(answers):
         (shown,) = re.findall(r'<p class="headline"><strong>(.*?)</strong> (.*?)</p>', answer.to_html())
         number, words = shown
         assert re.fullmatch(r"[+−]?[\d,.]+", number), kind
-        assert ("95% CI " in words) == (kind not in ("model", "plan")), words
+        assert ("95% CI " in words) == (kind not in ("model", "plan", "segments")), words
 
 
 def test_an_interval_column_of_a_picture_holds_intervals_only(answers):

@@ -23,6 +23,7 @@ def answers():
     return {
         "comparison": logloss.compare(table, y_proba=["p", "q"], order="t", **requested),
         "plan": logloss.plan(forecasts={"p": p, "q": q}, n_rows=300),
+        "segments": logloss.segments(table, y_true="y", y_proba="p", features=["g", "t"]),
         "monitoring": logloss.watch(
             [logloss.measure(table, y_proba="p", **requested, name=name) for name in ("monday", "tuesday")]
         ),

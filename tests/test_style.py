@@ -30,6 +30,7 @@ show.drawings
 show.words
 show.page
 files
+segmentation
 monitoring
 difference
 comparison
@@ -48,6 +49,7 @@ data.derived_source
 data.source | data.design
 data.pairs
 data.coded
+data.binned
 data.derived
 data.terms
 data.matrix_columns

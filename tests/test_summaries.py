@@ -16,6 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from strategies import KINDS, Table, cut_tables, grouped_tables, random_cuts, random_table, tables, two_forecast_tables
 
+from logloss.data.binned import binned_numbers
 from logloss.data.design import Design
 from logloss.data.shapes import shape_of
 from logloss.data.sparse_rows import SparseRows
@@ -73,6 +74,7 @@ from logloss.onepass.summaries import (
 )
 from logloss.onepass.summaries.contract import pieces_of
 from logloss.onepass.summaries.loss import SUMS
+from logloss.onepass.summaries.segment_sums import SegmentCells, SegmentSums
 from logloss.onepass.summaries.sparse_sums import (
     HeavyColumns,
     SparseBlockSummary,
@@ -170,6 +172,13 @@ def shared_pass(block) -> SharedPassSummary:
     return workspace.freeze()
 
 
+CELLS = SegmentCells(
+    (
+        binned_numbers("x0", 0, 0, np.array([-1.0, 0.0, 1.0]), lacks=True),
+        binned_numbers("x1", 1, 0, np.array([0.0, 1.0, 2.0]), lacks=False),
+    ),
+    n_buckets=4,
+)
 COMPARED = {"by": ("by",), "cluster": ("cluster",), "order": "order"}
 
 
@@ -256,6 +265,11 @@ MAKERS = {
         HeldOutSummary.empty(PATHS),
         lambda block: HeldOutSummary.of(block, PATHS),
     ),
+    SegmentSums: (
+        feature_tables_with_a_category(),
+        SegmentSums.empty(CELLS),
+        lambda block: SegmentSums.of(block, CELLS),
+    ),
     SharedPassSummary: (feature_tables(), SHARED, lambda block: shared_pass(block)),
     SparseGradientSummary: (
         feature_tables(),
@@ -337,9 +351,10 @@ def test_the_empty_summary_is_that_of_no_rows(cls):
         DependenceSummary,
         DirectionSummary,
         WithoutSummary,
+        SegmentSums,
     ):
         nothing = Table(nothing.y_true, features=np.zeros((0, 2)), cluster=np.zeros(0))
-    if cls is MarginalSummary:
+    if cls in (MarginalSummary, SegmentSums):
         nothing = Table(nothing.y_true, y_logit=np.zeros(0), features=np.zeros((0, 2)))
     if cls is ComparisonSummary:
         nothing = dataclasses.replace(nothing, cluster=np.zeros(0), second_forecast=np.zeros(0), order=np.zeros(0))

@@ -24,6 +24,7 @@ for _kind, _file in {
     "difference": "saved_answer:save_answer",
     "monitoring": "saved_answer:save_answer",
     "plan": "saved_answer:save_answer",
+    "segments": "saved_answer:save_answer",
 }.items():
     register(
         _kind,
@@ -87,6 +88,7 @@ if TYPE_CHECKING:
     from logloss.information import cross_entropy, entropy, kl_divergence, log_loss, surprisal
     from logloss.measurement import Measurement, measure
     from logloss.monitoring import Monitoring, watch
+    from logloss.segmentation import Segments, segments
     from logloss.show.drawings import Drawing, drawing
     from logloss.show.explanation.answer import Explanation
     from logloss.show.explanation.explain import explain
@@ -125,6 +127,8 @@ _HOMES = {
     "watch": "monitoring",
     "Monitoring": "monitoring",
     "SequentialAnalysis": "comparison",
+    "segments": "segmentation",
+    "Segments": "segmentation",
     "Verdict": "comparison",
     "calibrate": "calibration",
     "Calibration": "calibration",
@@ -180,6 +184,7 @@ __all__ = [
     "Monitoring",
     "PairEffect",
     "Plan",
+    "Segments",
     "Separation",
     "SeparationWarning",
     "SmallTable",
@@ -201,6 +206,7 @@ __all__ = [
     "log_loss",
     "measure",
     "plan",
+    "segments",
     "plot",
     "surprisal",
     "watch",

@@ -19,9 +19,10 @@ from logloss.cli.fit_command import fit, predict
 from logloss.cli.measure_command import measure, merge, show
 from logloss.cli.options import cli
 from logloss.cli.plan_command import plan
+from logloss.cli.segments_command import segments
 from logloss.cli.watch_command import watch
 
-for command in (demo, measure, merge, show, fit, predict, calibrate, compare, plan, diff, watch):
+for command in (demo, measure, merge, show, fit, predict, calibrate, compare, plan, diff, segments, watch):
     cli.add_command(command)
 
 __all__ = ["cli", "main"]

@@ -121,7 +121,7 @@ def merge(outputs: Outputs, summaries: tuple[str, ...]) -> None:
 @everywhere
 @given_outputs
 def show(outputs: Outputs, file: str, **words: Any) -> None:
-    """Show a saved summary, model, calibration, comparison, difference, run of periods or plan."""
+    """Show a saved summary, model, calibration, comparison, difference, run of periods, plan or segments."""
     asked = Asked.taken_from(words)
     outputs.check(file)
 

@@ -286,7 +286,8 @@ class Roles:
     categories: features that are codes of something, though they may be written as numbers. is_checked: the features
     were found to be sound by an earlier pass and are not looked at again. forecasters: the forecasts, where several are
     compared; order: the column by which rows come one after the other. texts: columns whose type says that they hold
-    text, which is then no number however it reads; in text files everything is text.
+    text, which is then no number however it reads; in text files everything is text. keeps_gaps: rows that lack a
+    feature are kept whatever `missing` says of other columns.
     """
 
     y_true: str
@@ -310,10 +311,16 @@ class Roles:
     order: str | None = None
     negatives_kept: float = 1.0
     texts: frozenset[str] = frozenset()
+    keeps_gaps: bool = False
 
     @property
     def forecast(self) -> str | None:
         return self.y_proba if self.y_logit is None else self.y_logit
+
+    @property
+    def has_gaps(self) -> bool:
+        """Whether a feature may hold nothing."""
+        return self.keeps_gaps or self.missing == "indicator"
 
     @property
     def needed(self) -> tuple[str, ...]:

@@ -77,6 +77,7 @@ READERS: dict[str, Callable[[Mapping[str, Any], str], Any]] = {
     "difference": answer_of_fields,
     "monitoring": answer_of_fields,
     "plan": answer_of_fields,
+    "segments": answer_of_fields,
 }
 
 

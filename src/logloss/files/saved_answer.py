@@ -1,4 +1,4 @@
-"""A saved comparison, difference, run of periods or plan: its text and its figures, as they were when it was saved."""
+"""A saved comparison, difference, run of periods, plan or segments: text and figures as they were when it was saved."""
 
 from __future__ import annotations
 
@@ -22,14 +22,15 @@ KINDS: dict[type, tuple[str, ...]] = {
     str: ("source", "positive", "best", "runner_up", "order", "within"),
     float: ("base_rate", "sum_weight", "psi", "confidence"),
 }
-MAKERS = {"comparison": "compare", "difference": "diff", "monitoring": "watch", "plan": "plan"}
+MAKERS = {"comparison": "compare", "difference": "diff", "monitoring": "watch", "plan": "plan", "segments": "segments"}
 
 
 @dataclass(frozen=True, slots=True, repr=False)
 class SavedAnswer(Answer):
-    """A saved comparison, difference, run or plan: it prints the same text and has the same figures.
+    """A saved comparison, difference, run, plan or segments: it prints the text and has the same figures.
 
-    saved: "comparison", "difference", "monitoring" or "plan". text: what it printed. figures: what `to_dict` gave.
+    saved: "comparison", "difference", "monitoring", "plan" or "segments". text: what it printed.
+    figures: what `to_dict` gave.
 
     Examples
     --------

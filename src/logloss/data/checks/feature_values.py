@@ -76,7 +76,7 @@ def _feature(check: Check, name: str) -> Column:
         return column
     values = check.present(name) if column.missing is not None else check.numeric(name)
     if not check.roles.is_checked:
-        bad = np.isinf(values) if check.roles.missing == "indicator" else ~np.isfinite(values)
+        bad = np.isinf(values) if check.roles.has_gaps else ~np.isfinite(values)
         if bad.any():
             _fail_infinite(check, name, column, bad)
     return Column(read_only(values))
@@ -101,7 +101,7 @@ def _named(check: Check, name: str, values: Array) -> Check:
 
 def _check_matrix(check: Check, name: str, column: Column) -> None:
     """Refuse a matrix that holds infinity, or NaN where nothing may be missing; the column is named."""
-    allows = np.isnan if check.roles.missing == "indicator" else np.zeros_like
+    allows = np.isnan if check.roles.has_gaps else np.zeros_like
     unsound = check.unsound_rows(name)
     bad = ~np.isfinite(column.values[unsound]) & ~allows(column.values[unsound]).astype(bool)
     if bad.any():

@@ -74,7 +74,7 @@ def _lacking_where_needed(check: Check, name: str) -> Array | None:
         check.sound.add(name)
         return None
     was_looked_at = roles.is_checked and roles.missing == "error"
-    if name in roles.features and (roles.missing == "indicator" or was_looked_at):
+    if name in roles.features and (roles.has_gaps or was_looked_at):
         return None
     return lacking_rows(check, name)
 

@@ -46,7 +46,7 @@ class Check:
         """Columns in which nothing is a value."""
         roles = self.roles
         keys = (*roles.by, *(name for name in roles.keep if name not in roles.needed))
-        return (*keys, *roles.features) if roles.missing == "indicator" else keys
+        return (*keys, *roles.features) if roles.has_gaps else keys
 
     def fail(self, name: str, expected: str, bad: Array, hint: str = "") -> NoReturn:
         """Raise with the first row where `bad` holds, its value and the number of such rows."""

@@ -16,6 +16,7 @@ from logloss.show.drawings import (
     of_model,
     of_monitoring,
     of_plan,
+    of_segments,
     of_several,
     of_wide,
 )
@@ -32,6 +33,7 @@ ROOMS = {
     "difference": of_difference,
     "monitoring": of_monitoring,
     "plan": of_plan,
+    "segments": of_segments,
 }
 
 
@@ -53,6 +55,7 @@ def drawing(answer: Answer | Mapping[str, Answer], kind: str | tuple[str, str] |
     Parameters
     ----------
     answer : Measurement, Monitoring, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference, Plan
+        or Segments
         Whose picture; or a dict of label to Measurement: up to 6 in one picture.
     kind : str or tuple of two str, optional
         Of a measurement "reliability", "decomposition", "concentration", "decision", "roc", "precision_recall",
@@ -61,7 +64,7 @@ def drawing(answer: Answer | Mapping[str, Answer], kind: str | tuple[str, str] |
         "passes", the name of a column, or of a pair: ("age", "hours") or "age × hours"; of a calibration "map" or
         "reduction"; of a comparison "ranking", with `order` "delta", with `by` "groups"; of a difference "waterfall";
         of a run of periods "loss", "rates", "evidence", after an alarm "waterfall";
-        of a plan "power". The first one of the answer if left out.
+        of a plan "power"; of segments "miscalibrated" or "high_losses". The first one of the answer if left out.
 
     Returns
     -------
@@ -100,6 +103,6 @@ def _room(answer: Answer) -> Any:
     room = ROOMS.get(getattr(answer, "kind", ""))
     if room is None:
         names = "Measurement, LogisticModel, AdditiveModel, WideModel, Calibration, Comparison, Difference, Plan"
-        names += ", Monitoring"
+        names += ", Monitoring, Segments"
         raise DataError(f"pictures are of answers ({names}); got a {type(answer).__name__}.")
     return room

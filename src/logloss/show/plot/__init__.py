@@ -29,6 +29,7 @@ from logloss.show.plot import (
     of_model,
     of_monitoring,
     of_plan,
+    of_segments,
     of_several,
     of_wide,
 )
@@ -47,6 +48,7 @@ ROOMS: dict[str, ModuleType] = {
     "difference": of_difference,
     "monitoring": of_monitoring,
     "plan": of_plan,
+    "segments": of_segments,
 }
 FORMATS = ("pdf", "svg", "png")
 

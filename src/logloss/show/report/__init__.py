@@ -19,6 +19,7 @@ from logloss.show.report import (
     of_model,
     of_monitoring,
     of_plan,
+    of_segments,
     of_wide,
 )
 from logloss.text import confidence, fixed
@@ -33,6 +34,7 @@ ROOMS = {
     "difference": of_difference,
     "monitoring": of_monitoring,
     "plan": of_plan,
+    "segments": of_segments,
 }
 
 
