@@ -107,6 +107,14 @@ def test_the_order_of_scikit_learn_with_names_is_answered_with_the_right_call():
     )
 
 
+@pytest.mark.parametrize("verb", [logloss.measure, logloss.calibrate, logloss.segments])
+def test_a_name_of_the_label_in_place_of_the_prediction_is_answered_with_the_right_call(verb):
+    with pytest.raises(
+        TypeError, match=r"got `y_proba` twice, .* Right calls: .*\(table, y_true=\"y\", y_proba=\"p\"\)"
+    ):
+        verb({"y": [0, 1], "p": [0.25, 0.75]}, "y", y_proba="p")
+
+
 @pytest.mark.parametrize(("verb", "lacking"), [("measure", "data"), ("compare", "data"), ("log_loss", "y_true")])
 def test_a_missing_argument_is_named(verb, lacking):
     with pytest.raises(TypeError, match=rf"^{verb}\(\) needs `{lacking}`, which is left out\. Right calls: "):

@@ -36,6 +36,7 @@ CALLS = {
     **{verb: f"{verb}(y, p), or {verb}(y, y_logit=z)" for verb in ("log_loss", "surprisal")},
     "compare": 'compare(y, {"old": p, "new": q}), or compare(table, ["p", "q"], y_true="y")',
     "ModelPredictions.measure": 'model.measure(X, y), or model.measure(table, "y")',
+    "segments": 'segments(table, y_true="y", y_proba="p")',
     "fit": 'fit(X, y), or fit(table, "y", features=["a", "b"])',
     "explain": 'explain(x, y), or explain(table, "y", feature="x")',
 }
@@ -210,7 +211,9 @@ def described(verb: Verb) -> Verb:
     @wraps(verb)
     def with_hints(*args: Any, **options: Any) -> object:
         unknown, n_args = options.keys() - known, len(args) - is_method
-        if unknown or n_args > len(positional) or not {*positional[:n_required]} <= {*positional[:n_args], *options}:
+        first = {*positional[:n_args]}
+        is_wrong = unknown or n_args > len(positional) or not first.isdisjoint(options)
+        if is_wrong or not {*positional[:n_required]} <= {*first, *options}:
             raise TypeError(wrong_call(verb.__qualname__, positional, known, n_args, options))
         return verb(*args, **options)
 
@@ -237,6 +240,9 @@ def wrong_call(
     if n_args > len(positional):
         most = " and ".join(f"`{name}`" for name in positional)
         return f"{verb}() takes {most} by position and all else by keyword; got {n_args} arguments by position.{calls}"
+    twice = [name for name in positional[:n_args] if name in options]
+    if twice:
+        return f"{verb}() got `{twice[0]}` twice, by position and by keyword.{calls}"
     lacking = next(name for name in positional[n_args:] if name not in options)
     return f"{verb}() needs `{lacking}`, which is left out.{calls}"
 
