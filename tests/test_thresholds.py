@@ -476,7 +476,7 @@ def test_measurements_of_different_rows_are_said_to_be(measured):
     ("answers", "message"),
     [
         ({}, r"^a picture of several measurements needs some, by label"),
-        ({"a": 1}, r'^pictures of several answers are of measurements; "a" is a int\.$'),
+        ({"a": 1}, r'^pictures of several answers are of measurements; "a" is of type int\.$'),
         ({str(k): None for k in range(7)}, r"^a picture shows up to 6 measurements"),
     ],
 )
