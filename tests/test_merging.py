@@ -40,7 +40,7 @@ from logloss.onepass.summaries.features import Levels
 from logloss.onepass.summaries.group_gaps import GapsByGroup, LossesOfBlock, PairsOfBlock
 from logloss.onepass.summaries.group_keys import GROUP, PERIOD
 from logloss.onepass.summaries.grouped import GroupWorkspace
-from logloss.onepass.summaries.loss import UnlabelledSums
+from logloss.onepass.summaries.loss import UnlabelledSums, UnlabelledWorkspace
 from logloss.onepass.summaries.ranges import Range
 from logloss.onepass.summaries.scores import PROBA, ScoreWorkspace
 from logloss.onepass.summaries.tables import CountTable, SumTable, SumWorkspace, product_of, scaled
@@ -78,9 +78,11 @@ def sum_table(block) -> SumTable:
 
 
 def unlabelled_sums(block) -> UnlabelledSums:
-    return UnlabelledSums.of(
-        Unlabelled(block.y_proba, block.y_proba_of_zero, block.y_logit, block.sample_weight, block.counts)
-    )
+    workspace = UnlabelledWorkspace()
+    for piece in pieces_of(block):
+        rows = Unlabelled(piece.y_proba, piece.y_proba_of_zero, piece.y_logit, piece.sample_weight, piece.counts)
+        workspace.add(rows, piece)
+    return workspace.freeze()
 
 
 def contrast_of(block) -> Contrast:
@@ -197,7 +199,7 @@ COUNTED = ("hard", "pair", "counts")
 MAKERS_OF_PARTS: dict[tuple[type, str], Maker] = {
     (CountTable, ""): Maker(grouped_tables(PROBAS), count_table, CountTable.empty(2)),
     (SumTable, ""): Maker(grouped_tables(PROBAS), sum_table, SumTable.empty(2)),
-    (UnlabelledSums, ""): Maker(tables(), unlabelled_sums, UnlabelledSums()),
+    (UnlabelledSums, ""): Maker(tables(PROBAS), unlabelled_sums, UnlabelledSums()),
     (Contrast, "probabilities"): Maker(two_forecast_tables(PROBAS), contrast_of, Contrast()),
     (Contrast, "logits"): Maker(two_forecast_tables(("hard logits",)), contrast_of, Contrast()),
     (JointScores, ""): Maker(two_forecast_tables(COUNTED), joint_scores(100), JointScores(100)),
