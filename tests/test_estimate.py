@@ -12,7 +12,16 @@ import pytest
 import scipy.special
 import scipy.stats
 
-from logloss.answers.estimate import Estimate, Z, expit, log_expit, logit, normal_quantile, student_quantile
+from logloss.answers.estimate import (
+    Estimate,
+    Z,
+    expit,
+    log_expit,
+    logit,
+    normal_quantile,
+    student_quantile,
+    welch_degrees,
+)
 
 LOG_ODDS = np.concatenate([np.linspace(-745, 40, 1571), [-1e5, -1e-300, 0.0, 1e-300, 700.0, 1e5]])
 
@@ -65,3 +74,9 @@ def test_quantiles_are_those_of_scipy():
 def test_an_estimate_travels_with_its_interval():
     for twin in (pickle.loads(pickle.dumps(Estimate(0.5, 0.4, 0.6, "why"))), copy.copy(Estimate(0.5, 0.4, 0.6, "why"))):
         assert (twin, twin.low, twin.high, twin.reason) == (0.5, 0.4, 0.6, "why")
+
+
+def test_degrees_of_freedom_beside_a_part_that_is_known():
+    """A variance beside which the square of the other's share is 0."""
+    assert welch_degrees((1e-200, 3.0), (1.0, math.inf)) == math.inf
+    assert welch_degrees((1.0, 3.0), (1.0, 3.0)) == pytest.approx(6.0)

@@ -58,7 +58,9 @@ def welch_degrees(*parts: tuple[float, float]) -> float:
     """
     variance = math.fsum(own for own, _ in parts)
     shares = [own / variance if variance > 0 else 1.0 for own, _ in parts]
-    return 1 / math.fsum(share * share / max(n, 1.0) for share, (_, n) in zip(shares, parts, strict=True))
+    of_parts = math.fsum(share * share / max(n, 1.0) for share, (_, n) in zip(shares, parts, strict=True))
+    # Of a part that is known, beside which the others are nothing, infinite.
+    return 1 / of_parts if of_parts > 0 else math.inf
 
 
 # Why an infinite loss has no interval.

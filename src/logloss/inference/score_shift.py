@@ -11,6 +11,8 @@ True
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from logloss.data.values import Array
@@ -97,9 +99,13 @@ def mixture_p_value(
     expected, covariance = np.zeros(n_bins), np.zeros((n_bins, n_bins))
     for part, shares, squares in ((1 - rate, labelled.shares[0], of_zeros), (rate, labelled.shares[1], of_ones)):
         whole = float(shares.sum())
+        if not whole > 0:
+            # The weight of the class is lost beside that of the other.
+            return math.nan
         of_class = np.bincount(bins[0], shares, n_bins) / whole
         expected += part * of_class
-        covariance += part**2 * covariance_of_shares(of_class, np.bincount(bins[0], squares, n_bins) / whole**2)
+        # The square of a very small share is 0.
+        covariance += part**2 * covariance_of_shares(of_class, np.bincount(bins[0], squares, n_bins) / whole / whole)
     covariance += covariance_of_shares(expected, expected * float(other.squares_of_rows.sum()))
     return _p_value(own - expected, covariance, design_effect)
 

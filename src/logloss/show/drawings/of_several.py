@@ -42,7 +42,8 @@ def checked(answers: Mapping[Any, Any]) -> dict[str, Measurement]:
     for label, m in answers.items():
         if not isinstance(m, Measurement):
             raise DataError(
-                f'pictures of several answers are of measurements; "{printable(str(label))}" is of type {type(m).__name__}.'
+                f'pictures of several answers are of measurements; "{printable(str(label))}" is of type '
+                f"{type(m).__name__}."
             )
     named = {printable(str(label), 40): m for label, m in answers.items()}
     if len(named) < len(answers):
