@@ -719,3 +719,14 @@ def test_no_map_decreases_by_a_single_rounding(method, seed):
     inside = grid[(grid > 0) & (grid < 1)]
     logits = np.unique(np.concatenate([np.log(inside / (1 - inside)), [-np.inf, np.inf], getattr(c.map, "knots", ())]))
     assert (np.diff(c.apply_logit(logits)) >= 0).all()
+
+
+@pytest.mark.parametrize("options", [{"cluster": np.arange(200) // 5}, {"by": np.arange(200) % 3}, {}], ids=str)
+def test_a_bin_whose_share_of_the_weight_rounds_to_0_changes_nothing(options):
+    random = np.random.default_rng(0)
+    proba = np.round(random.uniform(0.3, 0.7, 200), 2)
+    labels = (random.random(200) < proba).astype(int)
+    weight = np.where(proba < 0.35, 1e-300, 1e200)
+    own = logloss.calibrate(labels, proba, sample_weight=weight, **options)
+    assert np.isfinite(own.expected_reduction)
+    assert np.isfinite(own.log_loss)

@@ -87,7 +87,9 @@ class ScoreBins:
             return logit, zeros, ones
         edge = np.flatnonzero(np.diff(self.coarse[inside], prepend=-1))
         mass = self.masses[:, inside].sum(axis=0)
-        centre = np.add.reduceat(mass * logit, edge) / np.add.reduceat(mass, edge)
+        total = np.add.reduceat(mass, edge)
+        # The share of very light rows is 0: their bin is at its first place.
+        centre = np.divide(np.add.reduceat(mass * logit, edge), total, out=logit[edge], where=total > 0)
         return centre, np.add.reduceat(zeros, edge), np.add.reduceat(ones, edge)
 
     def at_places(self, values: Array) -> Array:
