@@ -209,4 +209,4 @@ def memory(requested: argparse.Namespace) -> Lines:
 
 
 if __name__ == "__main__":
-    record(tables, paths, memory, folder=True, rows=(100_000, 1000), rounds=(1, 1))
+    record(tables, paths, memory, folder=True, rows=(100_000, 400), rounds=(1, 1))
