@@ -211,15 +211,7 @@ def calibrated(
         bins, cells, of_cells = cells_and_folds(summary, groups, parts, n_folds, random)
         folds = cells.folds_of_whole(of_cells)
     moments, error_of = figures_of(summary, bins.table)
-    methods = tuple(dict.fromkeys((IDENTITY, method)))
-    if method == AUTO:
-        # A mixture keeps the loss of certain forecasts finite: without any there is no need of it.
-        methods = tuple(each for each in METHODS if each != MIXTURE or not bins.inside.all())
-    if method == IDENTITY and groups is not None and not bins.inside.all():
-        raise DataError(
-            '`method="identity"` leaves forecasts of exactly 0 and 1 as they are, and no shift of a group moves them; '
-            'use method="auto", or leave out `by`.'
-        )
+    methods = _methods_of(method, has_certain=not bins.inside.all(), has_groups=groups is not None)
     effect = None if summary.clusters is None else design_effect(bins.table, moments, error_of)
     candidates = cross_fitted(bins, folds, methods, design_effect=effect)
     loss = float(moments.log_loss())
@@ -265,6 +257,19 @@ def calibrated(
         group_effects=effects,
         venn_abers_pair=VennAbers.of(bins.table),
     )
+
+
+def _methods_of(method: str, *, has_certain: bool, has_groups: bool) -> tuple[str, ...]:
+    """The methods that are compared. has_certain: whether there are forecasts of exactly 0 or 1."""
+    if method == IDENTITY and has_groups and has_certain:
+        raise DataError(
+            '`method="identity"` leaves forecasts of exactly 0 and 1 as they are, and no shift of a group moves them; '
+            'use method="auto", or leave out `by`.'
+        )
+    if method == AUTO:
+        # A mixture keeps the loss of certain forecasts finite: without any there is no need of it.
+        return tuple(each for each in METHODS if each != MIXTURE or has_certain)
+    return tuple(dict.fromkeys((IDENTITY, method)))
 
 
 def design_effect(table: ScoreTable, moments: Moments, error_of: ErrorOf) -> float:
