@@ -658,3 +658,18 @@ def test_an_engine_is_found_whatever_is_put_around_a_source(dask_client, folder)
     assert isinstance(part.part, FramePart)
     assert Rows({"y": Column(np.zeros(2))}, 0, FramePlace()).n_rows == 2
     assert LossSummary.empty().n_rows == 0
+
+
+def test_segments_are_those_of_one_machine(engine, tmp_path):
+    """Sums of scores are floats, added in the order of the parts: figures agree but for rounding."""
+    random = np.random.default_rng(7)
+    proba, level = np.round(random.uniform(0.05, 0.95, 4000), 3), random.choice(list("uvw"), 4000)
+    shifted = np.where(level == "u", np.minimum(proba + 0.15, 1), proba)
+    rows = pa.table({"level": level.tolist(), "p": proba, "y": (random.random(4000) < shifted).astype(np.int8)})
+    path = tmp_path / "rows.parquet"
+    pq.write_table(rows, path, row_group_size=1000)
+    own, one = (logloss.segments(str(path), y_true="y", y_proba="p", engine=each) for each in (engine, None))
+    assert own.miscalibrated["segment"] == one.miscalibrated["segment"] == ["level = u"]
+    assert own.miscalibrated["rows"] == one.miscalibrated["rows"]
+    for name in ("gain_nats", "shift", "p_value"):
+        assert own.miscalibrated[name] == pytest.approx(one.miscalibrated[name], rel=1e-9)
