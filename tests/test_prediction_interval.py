@@ -82,7 +82,7 @@ def test_rows_may_come_in_any_form():
 
 
 def test_an_offset_moves_the_limits_in_log_odds():
-    offset = RANDOM.normal(size=N)
+    offset = np.random.default_rng(7).normal(size=N)
     model = logloss.fit(X[:, 0], Y, offset=offset)
     low, high = model.predict_interval(X[:, 0], offset=offset).T
     middle = (logit(low) + logit(high)) / 2
@@ -117,7 +117,9 @@ def test_a_model_without_a_covariance_says_why(options, why):
 
 
 def test_wide_and_separated_models_say_why():
-    wide = logloss.fit(sparse.csr_array(RANDOM.poisson(0.2, (200, 50)).astype(float)), Y[:200], l2=1.0)
+    wide = logloss.fit(
+        sparse.csr_array(np.random.default_rng(3).poisson(0.2, (200, 50)).astype(float)), Y[:200], l2=1.0
+    )
     with pytest.raises(DataError, match="no interval of a prediction"):
         wide.predict_interval(sparse.csr_array((2, 50)))
     with pytest.warns(logloss.SeparationWarning):
@@ -133,10 +135,10 @@ def test_wide_and_separated_models_say_why():
 def test_the_limits_cover_the_probability():
     """Of 400 samples the limits cover at each of five rows in 91.8 to 97.7%: the binomial quantiles of 1 in 1,000."""
     at, beta = np.array([-2.0, -1.0, 0.0, 1.0, 2.0]), np.array([-0.5, 1.0])
-    covered = np.zeros(5)
+    covered, random = np.zeros(5), np.random.default_rng(6)
     for _ in range(400):
-        x = RANDOM.normal(size=300)
-        y = (RANDOM.random(300) < expit(beta[0] + beta[1] * x)).astype(int)
+        x = random.normal(size=300)
+        y = (random.random(300) < expit(beta[0] + beta[1] * x)).astype(int)
         low, high = logloss.fit(x, y, leave_one_out=False).predict_interval(at).T
         true = expit(beta[0] + beta[1] * at)
         covered += (low <= true) & (true <= high)
@@ -163,10 +165,13 @@ def two_fits(y, p, at, weight=None, unit=1.0):
 AT = np.array([0.0, 0.003, 0.01, 0.25, 0.251, 0.5, 0.777, 0.99, 0.998, 1.0])
 
 
+# With seed 9 the only row at a score of 1 has a share of ½.
+@pytest.mark.parametrize("seed", [9, 1])
 @pytest.mark.parametrize("kind", ["plain", "weights", "soft", "equal weights", "logit"])
-def test_the_pair_is_that_of_two_isotonic_fits(kind):
-    weight = {"weights": RANDOM.lognormal(0, 0.5, 400), "equal weights": np.full(400, 7.0)}.get(kind)
-    y = np.where(RANDOM.random(400) < 0.2, 0.5, L) if kind == "soft" else L
+def test_the_pair_is_that_of_two_isotonic_fits(kind, seed):
+    random = np.random.default_rng(seed)
+    y = np.where(random.random(400) < 0.2, 0.5, L) if kind == "soft" else L
+    weight = {"weights": random.lognormal(0, 0.5, 400), "equal weights": np.full(400, 7.0)}.get(kind)
     forecast = {"y_logit": logit(np.clip(P, 0.005, 0.995))} if kind == "logit" else {"y_proba": P}
     p = np.clip(P, 0.005, 0.995) if kind == "logit" else P
     c = logloss.calibrate(y, **forecast, sample_weight=weight)
@@ -179,15 +184,16 @@ def test_the_pair_is_that_of_two_isotonic_fits(kind):
 
 
 def test_many_scores_are_runs_of_neighbours(monkeypatch):
-    p = RANDOM.random(3000)
-    y = (RANDOM.random(3000) < p).astype(int)
+    random = np.random.default_rng(8)
+    p = random.random(3000)
+    y = (random.random(3000) < p).astype(int)
     exact = VennAbers.of(score_table_of(logloss.measure(y, p).summary.scores))
     monkeypatch.setattr("logloss.calibration.venn_abers.MOST_SCORES", 1000)
     merged = VennAbers.of(score_table_of(logloss.measure(y, p).summary.scores))
     z = logit(np.linspace(0.1, 0.9, 200))
     for one, other in zip(exact.at(z), merged.at(z), strict=True):
-        # Runs of about six rows: a pool of a hundred rows moves by few of them.
-        assert np.abs(one - other).max() < 0.06
+        # Runs of three rows and more: of a pool of a hundred the mean label moves by few of them, of one of ten by more.
+        assert np.abs(one - other).mean() < 0.01
 
 
 def test_binned_scores_have_a_pair(monkeypatch):
@@ -236,13 +242,13 @@ def test_the_file_keeps_it_and_an_older_one_says_so(tmp_path):
 
 def test_the_member_of_the_label_is_calibrated():
     """Vovk, Petej and Fedorova (2015), theorem 1: E(label) is the mean of the member that belongs to the label."""
-    gaps = []
+    gaps, random = [], np.random.default_rng(9)
     for _ in range(150):
-        p = np.round(RANDOM.random(60), 1)
-        y = (RANDOM.random(60) < p**2).astype(int)
+        p = np.round(random.random(60), 1)
+        y = (random.random(60) < p**2).astype(int)
         pair = VennAbers.of(score_table_of(logloss.measure(y, p).summary.scores))
-        new = np.round(RANDOM.random(400), 1)
-        label = (RANDOM.random(400) < new**2).astype(int)
+        new = np.round(random.random(400), 1)
+        label = (random.random(400) < new**2).astype(int)
         with np.errstate(divide="ignore"):
             p0, p1 = pair.at(logit(new))
         gaps.append(np.mean(label - np.where(label == 1, p1, p0)))

@@ -55,7 +55,8 @@ class VennAbers:
         edges = np.stack([_moved(low, -1.0), _moved(high, 1.0)], axis=1).reshape(-1)
         # Of two scores that are nearly one the second begins where the first ends.
         edges = np.maximum.accumulate(edges)
-        is_new = (np.diff(p0) != 0) | (np.diff(p1) != 0)
+        # Above a score of 1, whose log-odds are infinite, there is none.
+        is_new = ((np.diff(p0) != 0) | (np.diff(p1) != 0)) & (edges < np.inf)
         first = np.concatenate([[True], is_new])
         return cls(tuple(edges[is_new].tolist()), tuple(p0[first].tolist()), tuple(p1[first].tolist()))
 
