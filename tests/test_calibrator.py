@@ -78,7 +78,8 @@ def test_a_trained_classifier_stays_as_it_is():
 
 
 def test_weights_go_to_the_training_and_to_the_map():
-    w = RANDOM.lognormal(size=1200)
+    random = np.random.default_rng(1)
+    w = random.lognormal(size=1200)
     fit = Calibrator(LogisticRegression(), method="platt", cv=4).fit(X, Y, sample_weight=w)
     unseen = np.empty(1200)
     for train, test in StratifiedKFold(4).split(X, Y):

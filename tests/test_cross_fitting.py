@@ -158,7 +158,8 @@ def test_minus_one_and_one_are_labels_too():
 
 @pytest.mark.parametrize("model", [PLAIN, make_pipeline(StandardScaler(), make_pipeline(StandardScaler(), PLAIN))])
 def test_weights_go_to_the_fit_and_to_the_measurement(model):
-    w = RANDOM.lognormal(size=N)
+    random = np.random.default_rng(1)
+    w = random.lognormal(size=N)
     scaled = [name for name in model.get_params() if name == "steps"]
     message = np.empty(N)
     for train, test in FIVE.split(X, Y):

@@ -58,16 +58,17 @@ def test_rows_become_columns_and_are_weighted():
 
 @pytest.mark.parametrize("has_intercept", [True, False])
 def test_products_and_descent_are_those_of_the_dense_matrix(has_intercept):
+    random = np.random.default_rng(1)
     starts, rows, values = by_columns()
     scaled, across, own = np.empty(len(values)), np.empty(N_COLUMNS), np.empty(N_COLUMNS)
     csc_columns.weigh_columns(starts, rows, values, frozen(CURVATURES), scaled, across, own)
     total = float(CURVATURES.sum()) if has_intercept else 0.0
-    chosen, direction = np.array([0, 2, 3, 6]), RANDOM.standard_normal(N_COLUMNS)
+    chosen, direction = np.array([0, 2, 3, 6]), random.standard_normal(N_COLUMNS)
     out, moved = np.zeros(N_COLUMNS), np.empty(N_ROWS)
     csc_columns.column_products(starts, rows, scaled, across, total, chosen, direction, moved, out)
     expected = reference.column_products(ROWS.toarray(), CURVATURES, has_intercept, chosen, direction)
     assert out[chosen] == pytest.approx(expected, rel=1e-12)
-    slopes, weights = RANDOM.standard_normal(N_COLUMNS) * 3, np.full(N_COLUMNS, 0.5)
+    slopes, weights = random.standard_normal(N_COLUMNS) * 3, np.full(N_COLUMNS, 0.5)
     weights[1], squares = 0.0, np.full(N_COLUMNS, 0.25)
     begin = np.array([0, 1.0, 0, -2.0, 0, 0, 0.5])
     at = begin.copy()
@@ -86,8 +87,9 @@ def test_products_and_descent_are_those_of_the_dense_matrix(has_intercept):
 @pytest.mark.parametrize("labels", [RANDOM.integers(0, 2, N_ROWS).astype(float), RANDOM.random(N_ROWS)])
 @pytest.mark.parametrize("far", [1.0, 40.0])
 def test_a_dual_point_is_between_0_and_1_and_its_sums_are_accurate(labels, far):
-    w, move = RANDOM.standard_normal(N_COLUMNS), 0.1 * RANDOM.standard_normal(N_COLUMNS)
-    offset = far * RANDOM.standard_normal(N_ROWS)
+    random = np.random.default_rng(1)
+    w, move = random.standard_normal(N_COLUMNS), 0.1 * random.standard_normal(N_COLUMNS)
+    offset = far * random.standard_normal(N_ROWS)
     theta, inexact, curvatures, sums = np.empty(N_ROWS), np.empty(N_ROWS), np.empty(N_ROWS), np.zeros(2)
     arrays = frozen(ROWS.indptr), frozen(ROWS.indices), frozen(ROWS.data)
     vectors = 0.3, frozen(w), 0.05, frozen(move)
@@ -103,7 +105,7 @@ def test_a_dual_point_is_between_0_and_1_and_its_sums_are_accurate(labels, far):
     assert ((points > -1e-15) & (points < 1 + 1e-15)).all()
     starts, rows, values = by_columns()
     # Sums that cancel.
-    theta = theta * 10.0 ** RANDOM.integers(-8, 9, N_ROWS)
+    theta = theta * 10.0 ** random.integers(-8, 9, N_ROWS)
     found, sizes, shares = np.empty((3, N_COLUMNS))
     csc_columns.accurate_sums(starts, rows, values, theta, MASS, found, sizes, shares)
     exact, of_sizes, of_shares = reference.accurate_sums(columns_of(starts, rows, values), theta, MASS)

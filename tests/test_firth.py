@@ -109,8 +109,9 @@ def test_coefficients_maximise_the_penalised_likelihood_to_their_last_digits(see
 
 
 def test_counts_are_copies_and_weights_too():
+    random = np.random.default_rng(1)
     x, y = rare()
-    counts = RANDOM.integers(1, 4, len(y))
+    counts = random.integers(1, 4, len(y))
     repeated = logloss.fit(x.repeat(counts, axis=0), y.repeat(counts), penalty="flac", leave_one_out=False)
     for options in ({"counts": counts}, {"sample_weight": counts.astype(float), "covariance": "information"}):
         model = logloss.fit(x, y, penalty="flac", leave_one_out=False, **options)
